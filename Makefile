@@ -1,0 +1,35 @@
+# The same recipes that .ci/run calls. `make demo` and `make test` need git, make, Python 3.11+ and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := dev
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/.installed  ## make .venv with everything in it
+
+.venv/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cloudml needs Python 3.11 or later: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[$(EXTRAS)]'
+	touch $@
+
+lock:  ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--extra dev pyproject.toml --output-file requirements.lock
+
+check: install  ## ruff, mypy strict, architecture tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+test: install  ## the whole suite, offline
+	$(BIN)/python -m pytest -q -n auto
+
+clean:  ## remove what `make` made
+	rm -rf .venv .venvs

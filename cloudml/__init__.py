@@ -1,0 +1,1 @@
+"""cloudml: one interface for the life of a machine-learning model."""

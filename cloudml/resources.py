@@ -6,14 +6,14 @@ A resource is complete: from it and the settings alone a provider makes its nati
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloudml.storage import Manifest
-    from cloudml.specs import DatasetSpec, EndpointSpec, FrameworkSpec, JobSpec, ModelSpec, MonitorSpec
-    from cloudml.source import Source
     from collections.abc import Mapping
+
+    from cloudml.source import Source
+    from cloudml.specs import DatasetSpec, EndpointSpec, FrameworkSpec, JobSpec, ModelSpec, MonitorSpec
+    from cloudml.storage import Manifest
 
 SHORT = 10
 """How many hexadecimal digits of a hash stand in a name: 40 bits, one clash in a million versions."""

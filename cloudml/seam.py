@@ -15,12 +15,25 @@ The rules, which tests/conformance holds every provider to:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
     from cloudml.capabilities import Capability, Support
     from cloudml.plan import Plan
+    from cloudml.progress import Progress
+    from cloudml.resources import (
+        DatasetResource,
+        EndpointResource,
+        Identity,
+        JobResource,
+        ModelResource,
+        MonitorResource,
+    )
     from cloudml.status import (
         Answer,
         DatasetStatus,
@@ -31,19 +44,6 @@ if TYPE_CHECKING:
         MonitorReport,
         MonitorStatus,
     )
-    from cloudml.resources import (
-        DatasetResource,
-        EndpointResource,
-        Identity,
-        JobResource,
-        ModelResource,
-        MonitorResource,
-    )
-    from cloudml.progress import Progress
-    from pathlib import Path
-    from datetime import datetime
-    from contextlib import AbstractContextManager
-    from collections.abc import Callable, Iterator, Mapping
 
 Settings = TypeVar("Settings")
 

@@ -1,7 +1,7 @@
 """What a provider says: closed sets of states, and the native answer kept beside them.
 
-A state that a provider reports and its table does not know becomes UNKNOWN, which is never over: waiting goes on and the
-native word is kept in `native`.
+A state that a provider reports and its table does not know becomes UNKNOWN, which is never over: waiting goes on, and
+the native word is kept in `native`.
 """
 
 from __future__ import annotations

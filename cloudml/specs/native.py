@@ -13,8 +13,8 @@ from cloudml.specs.base import PROVIDERS, Spec
 class WithNative(Spec):
     """A spec that may carry a provider's own words.
 
-    In the project file, and as keyword arguments, the blocks are called by the provider's name: ``aws: {…}``. What
-    stands in a block is merged into that provider's native request last, and refused where it touches what cloudml sets.
+    In the project file, and as keyword arguments, a block is called by the provider's name: ``aws: {…}``. It is
+    merged into that provider's native request last, and refused where it touches what cloudml sets.
     """
 
     native: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, json_schema_extra={"cloudml": "native"})

@@ -9,6 +9,7 @@ The rules, which tests/conformance holds every provider to:
 - `create`, `update` and `cancel` return when the request was accepted; `get` tells how it goes on.
 - `get` of what does not exist raises NotFoundError; `delete` of it is no error, and `delete` returns when it is gone.
 - `list` gives every object of the project, in no given order, however many pages that takes.
+- Names handed in are those of `Identity.name`; the provider fits them to its own alphabet and length.
 - A native error becomes one of cloudml.errors by the provider's table, with its cause chained.
 """
 
@@ -114,7 +115,11 @@ class Endpoints(Protocol):
     def create(self, resource: EndpointResource) -> EndpointStatus: ...
 
     def update(self, resource: EndpointResource) -> EndpointStatus:
-        """Move the endpoint to *resource*; what answered before goes on answering until the new one does."""
+        """Move the endpoint to *resource*; what answered before goes on answering until the new one does.
+
+        It also revives an endpoint that failed. An update that cannot be carried out leaves the old one answering, and
+        its hash and the reason in the status.
+        """
         ...
 
     def get(self, name: str) -> EndpointStatus: ...
@@ -179,6 +184,8 @@ class Provider:
     endpoints: Endpoints
     monitors: Monitors
     logs: Logs
+    sleep: Callable[[float], None] | None = None
+    """How to let time pass between two looks, in seconds; a double with a clock of its own brings one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +228,7 @@ class Plugin(Generic[Settings]):
         connect: Makes the provider; sends nothing and imports no SDK, which each service does when it first sends.
         check: What `provider check` prints: credentials, permissions, quota apart.
         reads_state_without_sdk: Whether `plan` may look at what is there and still load no SDK.
+        poll_s: The first and the longest pause between two looks at the same object, in seconds.
         extra: The extra of cloudml-adapters that installs what it needs; empty when nothing more is needed.
         native: Makes the vendor's own client for a target; None where there is none.
         rehearse: A provider that needs no account and leaves nothing behind: the double, provisioned with what the
@@ -234,6 +242,7 @@ class Plugin(Generic[Settings]):
     connect: Callable[[Settings, Context], Provider]
     check: Callable[[Settings, Context], Iterator[Finding]]
     reads_state_without_sdk: bool = False
+    poll_s: tuple[float, float] = (5.0, 30.0)
     extra: str = ""
     native: Callable[[Settings], Any] | None = field(default=None, repr=False)
     rehearse: Callable[[Settings, Context], AbstractContextManager[Provider]] | None = field(default=None, repr=False)

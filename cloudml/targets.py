@@ -1,7 +1,7 @@
 """Where to run: targets in the project file, the environment and flags become a provider's settings.
 
-The order, later wins: the provider's defaults, the project file, ``CLOUDML_<PROVIDER>_<SETTING>`` in the environment, flags.
-The target itself is `--on`, or ``CLOUDML_TARGET``, or `local`. Each value's origin is kept, for messages.
+The order, later wins: the provider's defaults, the project file, ``CLOUDML_<PROVIDER>_<SETTING>`` in the environment,
+flags. The target itself is `--on`, or ``CLOUDML_TARGET``, or `local`. Each value's origin is kept, for messages.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Capability as C  # noqa: N817  the tables below are read by column
+from cloudml.capabilities import Capability as C
 from cloudml.capabilities import Level
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
@@ -79,9 +79,9 @@ def needs(resource: str, spec: AnySpec, provider: str) -> Iterator[tuple[Capabil
     for capability, field, asked in NEEDS[section]:
         if asked(spec):
             yield capability, f"{resource}.{field}"
-    if section in EXACT and provider in getattr(spec, "machine").exact:  # noqa: B009  only jobs and endpoints have one
+    if section in EXACT and provider in spec.machine.exact:
         yield EXACT[section], f"{resource}.machine.exact.{provider}"
-    if section in OWN_WORDS and provider in getattr(spec, "native"):  # noqa: B009  only jobs and endpoints have them
+    if section in OWN_WORDS and provider in spec.native:
         yield OWN_WORDS[section], f"{resource}.{provider}"
 
 
@@ -116,6 +116,8 @@ def _elsewhere(resource: str, spec: AnySpec, provider: str) -> Iterator[Note]:
             else f"only for {name}: not used here"
         )
         yield Note(f"{resource}.{name}", text, Level.NATIVE)
+    if getattr(spec, "sample", None):
+        yield Note(f"{resource}.sample", "sent by `cloudml rehearse`, not part of the endpoint", Level.NATIVE)
     machine = getattr(spec, "machine", None)
     for name in machine.exact if machine else ():
         if name != provider:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.checks import check
 from cloudml.errors import NotFoundError
-from cloudml.plan import Note, Plan
 from cloudml.resources import (
     VERSIONED,
     DatasetResource,
@@ -23,7 +21,10 @@ from cloudml.resources import (
 from cloudml.specs.references import owner, part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from cloudml.identity import Contents
+    from cloudml.plan import Note, Plan
     from cloudml.seam import Plugin, Provider
     from cloudml.specs import AnySpec, JobSpec, ModelSpec, MonitorSpec, ProjectSpec
     from cloudml.status import Status
@@ -135,7 +136,7 @@ def _dataset(builder: Builder, reference: str, spec: Any) -> DatasetResource:
 def _job(builder: Builder, reference: str, spec: JobSpec) -> JobResource:
     contents = builder.contents
     source = contents.source(reference)
-    assert source is not None  # noqa: S101  a job always has a script
+    assert source is not None
     return JobResource(
         spec=spec,
         identity=contents.identity(reference),

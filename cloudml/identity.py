@@ -11,8 +11,8 @@ endpoints    the model, machine, instances, capture and the provider's own words
 monitors     the endpoint's name, the baseline, schedule, window and checks
 ===========  ==========================================================================================================
 
-A machine, a spot price or a timeout does not change what a job computes, so changing one does not run it again. Hashes of
-upstream resources stand for their results, so every hash is known before anything has run.
+A machine, a spot price or a timeout does not change what a job computes, so changing one does not run it again. Hashes
+of upstream resources stand for their results, so every hash is known before anything has run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def digest(value: Any) -> str:
-    """SHA-256, in hexadecimal, of *value* as canonical JSON: sorted keys, no spaces, UTF-8, 1 and 1.0 and true apart."""
+    """SHA-256, in hexadecimal, of *value* as canonical JSON: sorted keys, no spaces, UTF-8; 1, 1.0 and true differ."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -6,6 +6,7 @@ The rules, which tests/conformance holds every provider to:
 
 - `plan` is pure: it needs no network, no account and no SDK, and `create`/`update` send exactly what it returns.
 - `create` of a name that exists raises AlreadyExistsError, also when two do it at once: one of them makes it.
+- `create` of a name whose object failed or was cancelled makes it anew in its place, and only one of two that do.
 - `create`, `update` and `cancel` return when the request was accepted; `get` tells how it goes on.
 - `get` of what does not exist raises NotFoundError; `delete` of it is no error, and `delete` returns when it is gone.
 - `list` gives every object of the project, in no given order, however many pages that takes.

@@ -101,7 +101,7 @@ def cron(text: str) -> str:
 
     from cloudml.clock import EPOCH
 
-    if len(text.split()) != 5:  # noqa: PLR2004  minute, hour, day, month, weekday
+    if len(text.split()) != 5:
         raise ValueError(f"`{text}` has {len(text.split())} fields; a cron expression has five, such as `0 * * * *`")
     try:
         CronSim(text, EPOCH)

@@ -38,6 +38,8 @@ class EndpointSpec(WithNative):
     """How many machines: a number, or ``{min: 1, max: 4}``."""
     capture: float = Field(default=0.0, ge=0.0, le=1.0)
     """The share of requests that is recorded, with their answers; a monitor needs some."""
+    sample: str | None = Field(default=None, min_length=1, examples=["rows.json"])
+    """A JSON file with a list of rows, relative to the project file, that `cloudml rehearse` sends."""
 
     @property
     def scale(self) -> InstancesSpec:

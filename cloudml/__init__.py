@@ -55,8 +55,8 @@ _HOMES = {
     "cloudml.client": ("Client", "connect"),
     "cloudml.project": ("Project", "load"),
     "cloudml.errors": (
-        "AlreadyExistsError", "AuthenticationError", "CloudMLError", "ConflictError", "GateError", "InvalidRequestError",
-        "NotFoundError", "PermissionDeniedError", "ProviderError", "ProviderNotFoundError", "QuotaExceededError",
+        "AlreadyExistsError", "AuthenticationError", "CloudMLError", "ConflictError", "GateError",
+        "InvalidRequestError", "NotFoundError", "PermissionDeniedError", "ProviderError", "ProviderNotFoundError", "QuotaExceededError",
         "RunFailedError", "SettingsError", "SpecError", "ThrottledError", "UnavailableError", "UnsupportedError",
         "WaitTimeoutError",
     ),

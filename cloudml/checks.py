@@ -5,72 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Capability as C
-from cloudml.capabilities import Level
+from cloudml.capabilities import Capability, Level
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
 
 if TYPE_CHECKING:
-    from cloudml.capabilities import Capability
     from cloudml.seam import Plugin
     from cloudml.specs import AnySpec
 
-Need = tuple[C, str, Callable[[Any], object]]
+Need = tuple[Capability, str, Callable[[Any], object]]
 
 REMOTE = ("s3://", "gs://", "az://", "https://", "http://")
 
 DATASET: tuple[Need, ...] = (
-    (C.DATASET_REMOTE, "path", lambda spec: spec.path.startswith(REMOTE)),
-    (C.DATASET_FILES, "path", lambda spec: not spec.path.startswith(REMOTE)),
-    (C.DATASET_LABEL, "label", lambda spec: spec.label),
+    (Capability.DATASET_REMOTE, "path", lambda spec: spec.path.startswith(REMOTE)),
+    (Capability.DATASET_FILES, "path", lambda spec: not spec.path.startswith(REMOTE)),
+    (Capability.DATASET_LABEL, "label", lambda spec: spec.label),
 )
 JOB: tuple[Need, ...] = (
-    (C.JOB_PYTHON, "script", lambda spec: spec.script.endswith(".py")),
-    (C.JOB_SHELL, "script", lambda spec: spec.script.endswith(".sh")),
-    (C.JOB_PROCESSING, "outputs", lambda spec: not spec.trains),
-    (C.JOB_PARAMETERS, "parameters", lambda spec: spec.parameters),
-    (C.JOB_METRICS, "metrics", lambda spec: spec.metrics),
-    (C.JOB_FRAMEWORK, "framework", lambda spec: spec.framework),
-    (C.JOB_IMAGE, "image", lambda spec: spec.image),
-    (C.JOB_REQUIREMENTS, "requirements", lambda spec: spec.requirements),
-    (C.JOB_MACHINE, "machine.cpus", lambda spec: spec.machine.cpus),
-    (C.JOB_MACHINE, "machine.memory", lambda spec: spec.machine.memory),
-    (C.JOB_GPU, "machine.gpus", lambda spec: spec.machine.gpus),
-    (C.JOB_GPU, "machine.gpu", lambda spec: spec.machine.gpu),
-    (C.JOB_DISK, "machine.disk", lambda spec: spec.machine.disk),
-    (C.JOB_NODES, "nodes", lambda spec: spec.nodes > 1),
-    (C.JOB_SPOT, "spot", lambda spec: spec.spot),
-    (C.JOB_TIMEOUT, "timeout", lambda spec: spec.timeout),
-    (C.JOB_ENVIRONMENT, "environment", lambda spec: spec.environment),
+    (Capability.JOB_PYTHON, "script", lambda spec: spec.script.endswith(".py")),
+    (Capability.JOB_SHELL, "script", lambda spec: spec.script.endswith(".sh")),
+    (Capability.JOB_PROCESSING, "outputs", lambda spec: not spec.trains),
+    (Capability.JOB_PARAMETERS, "parameters", lambda spec: spec.parameters),
+    (Capability.JOB_METRICS, "metrics", lambda spec: spec.metrics),
+    (Capability.JOB_FRAMEWORK, "framework", lambda spec: spec.framework),
+    (Capability.JOB_IMAGE, "image", lambda spec: spec.image),
+    (Capability.JOB_REQUIREMENTS, "requirements", lambda spec: spec.requirements),
+    (Capability.JOB_MACHINE, "machine.cpus", lambda spec: spec.machine.cpus),
+    (Capability.JOB_MACHINE, "machine.memory", lambda spec: spec.machine.memory),
+    (Capability.JOB_GPU, "machine.gpus", lambda spec: spec.machine.gpus),
+    (Capability.JOB_GPU, "machine.gpu", lambda spec: spec.machine.gpu),
+    (Capability.JOB_DISK, "machine.disk", lambda spec: spec.machine.disk),
+    (Capability.JOB_NODES, "nodes", lambda spec: spec.nodes > 1),
+    (Capability.JOB_SPOT, "spot", lambda spec: spec.spot),
+    (Capability.JOB_TIMEOUT, "timeout", lambda spec: spec.timeout),
+    (Capability.JOB_ENVIRONMENT, "environment", lambda spec: spec.environment),
 )
 MODEL: tuple[Need, ...] = (
-    (C.MODEL_VERSIONS, "source", lambda spec: spec.source),
-    (C.MODEL_PREDICTOR, "predictor", lambda spec: spec.predictor),
-    (C.MODEL_BARE, "source", lambda spec: spec.predictor is None),
-    (C.MODEL_REQUIREMENTS, "requirements", lambda spec: spec.requirements),
-    (C.MODEL_GATE, "require", lambda spec: spec.require),
+    (Capability.MODEL_VERSIONS, "source", lambda spec: spec.source),
+    (Capability.MODEL_PREDICTOR, "predictor", lambda spec: spec.predictor),
+    (Capability.MODEL_BARE, "source", lambda spec: spec.predictor is None),
+    (Capability.MODEL_REQUIREMENTS, "requirements", lambda spec: spec.requirements),
+    (Capability.MODEL_GATE, "require", lambda spec: spec.require),
 )
 ENDPOINT: tuple[Need, ...] = (
-    (C.ENDPOINT_MACHINE, "machine.cpus", lambda spec: spec.machine.cpus),
-    (C.ENDPOINT_MACHINE, "machine.memory", lambda spec: spec.machine.memory),
-    (C.ENDPOINT_GPU, "machine.gpus", lambda spec: spec.machine.gpus),
-    (C.ENDPOINT_GPU, "machine.gpu", lambda spec: spec.machine.gpu),
-    (C.ENDPOINT_DISK, "machine.disk", lambda spec: spec.machine.disk),
-    (C.ENDPOINT_INSTANCES, "instances", lambda spec: spec.scale.min > 1),
-    (C.ENDPOINT_AUTOSCALE, "instances", lambda spec: spec.scale.min < spec.scale.max),
-    (C.ENDPOINT_SLEEP, "instances.min", lambda spec: spec.scale.min == 0),
-    (C.ENDPOINT_CAPTURE, "capture", lambda spec: spec.capture),
-    (C.ENDPOINT_CAPTURE_SHARE, "capture", lambda spec: 0 < spec.capture < 1),
+    (Capability.ENDPOINT_MACHINE, "machine.cpus", lambda spec: spec.machine.cpus),
+    (Capability.ENDPOINT_MACHINE, "machine.memory", lambda spec: spec.machine.memory),
+    (Capability.ENDPOINT_GPU, "machine.gpus", lambda spec: spec.machine.gpus),
+    (Capability.ENDPOINT_GPU, "machine.gpu", lambda spec: spec.machine.gpu),
+    (Capability.ENDPOINT_DISK, "machine.disk", lambda spec: spec.machine.disk),
+    (Capability.ENDPOINT_INSTANCES, "instances", lambda spec: spec.scale.min > 1),
+    (Capability.ENDPOINT_AUTOSCALE, "instances", lambda spec: spec.scale.min < spec.scale.max),
+    (Capability.ENDPOINT_SLEEP, "instances.min", lambda spec: spec.scale.min == 0),
+    (Capability.ENDPOINT_CAPTURE, "capture", lambda spec: spec.capture),
+    (Capability.ENDPOINT_CAPTURE_SHARE, "capture", lambda spec: 0 < spec.capture < 1),
 )
 MONITOR: tuple[Need, ...] = (
-    (C.MONITOR_CHECKS, "checks", lambda spec: spec.checks),
-    (C.MONITOR_PREDICTIONS, "checks", lambda spec: any(check.on == "predictions" for check in spec.checks)),
-    (C.MONITOR_WINDOW, "window", lambda spec: spec.window),
-    (C.MONITOR_SCHEDULE, "schedule", lambda spec: spec.schedule),
+    (Capability.MONITOR_CHECKS, "checks", lambda spec: spec.checks),
+    (Capability.MONITOR_PREDICTIONS, "checks", lambda spec: any(check.on == "predictions" for check in spec.checks)),
+    (Capability.MONITOR_WINDOW, "window", lambda spec: spec.window),
+    (Capability.MONITOR_SCHEDULE, "schedule", lambda spec: spec.schedule),
 )
 NEEDS = {"datasets": DATASET, "jobs": JOB, "models": MODEL, "endpoints": ENDPOINT, "monitors": MONITOR}
-EXACT = {"jobs": C.JOB_EXACT, "endpoints": C.ENDPOINT_EXACT}
-OWN_WORDS = {"jobs": C.JOB_NATIVE, "endpoints": C.ENDPOINT_NATIVE}
+EXACT = {"jobs": Capability.JOB_EXACT, "endpoints": Capability.ENDPOINT_EXACT}
+OWN_WORDS = {"jobs": Capability.JOB_NATIVE, "endpoints": Capability.ENDPOINT_NATIVE}
 
 
 def needs(resource: str, spec: AnySpec, provider: str) -> Iterator[tuple[Capability, str]]:

@@ -1,8 +1,8 @@
 """The SDK's door to a target: specs in, statuses out.
 
 A name is the one in the project, ``train``, which means the newest version, or the provider's full name. A spec that is
-handed in joins the project of this client under its name, so that later specs can refer to it; what it refers to and the
-client has not seen is looked up at the target.
+handed in joins the project of this client under its name, so that later specs can refer to it; what it refers to, and
+the client has not seen, is looked up at the target.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ class Noun(Generic[S]):
         Raises:
             NotFoundError: There is none; names those that are near.
         """
-        status: S = self._service.get(self._full(name))
+        status: S = self._service.get(self.full(name))
         return status
 
     def delete(self, name: str) -> None:
         """Remove one, by its name in the project (the newest version) or its full name; no error if it is gone."""
         try:
-            full = self._full(name)
+            full = self.full(name)
         except NotFoundError:
             return
         self._service.delete(full)
@@ -120,7 +120,8 @@ class Noun(Generic[S]):
     def _service(self) -> Any:
         return service(self.client.provider, self.section)
 
-    def _full(self, name: str) -> str:
+    def full(self, name: str) -> str:
+        """The provider's full name for a name of the project."""
         there = self.list()
         labels = {one.resource.partition(".")[2]: one for one in reversed(there)}
         if any(one.name == name for one in there):
@@ -209,14 +210,14 @@ class Jobs(Noun[JobStatus]):
             WaitTimeoutError: It is not over after *timeout*; it goes on.
             RunFailedError: It did not succeed.
         """
-        status: JobStatus = self.client.session.waiter.until_over(self._service.get, self._full(name), timeout=timeout)
+        status: JobStatus = self.client.session.waiter.until_over(self._service.get, self.full(name), timeout=timeout)
         if not status.state.good:
             raise RunFailedError(f"job `{name}` ended as {status.state}: {status.reason}", status=status)
         return status
 
     def cancel(self, name: str) -> None:
         """Ask a job to stop; no error if it is over. Returns before it has stopped."""
-        self._service.cancel(self._full(name))
+        self._service.cancel(self.full(name))
 
     def logs(self, name: str, *, follow: bool = False) -> Iterator[str]:
         """The lines that a job printed; with *follow*, also those to come, until it is over."""
@@ -275,7 +276,7 @@ class Endpoints(Noun[EndpointStatus]):
 
     def invoke_raw(self, name: str, body: bytes, content_type: str, accept: str) -> Answer:
         """One request as it stands, sent once."""
-        answer: Answer = self._service.invoke(self._full(name), body, content_type=content_type, accept=accept)
+        answer: Answer = self._service.invoke(self.full(name), body, content_type=content_type, accept=accept)
         return answer
 
     def logs(self, name: str, *, follow: bool = False) -> Iterator[str]:
@@ -300,7 +301,7 @@ class Monitors(Noun[MonitorStatus]):
         progress: Progress = SILENT,
     ) -> MonitorReport:
         """Compare now. Times are aware; the monitor's own window counts when *since* is None."""
-        report: MonitorReport = self._service.run(self._full(name), since=since, until=until, progress=progress)
+        report: MonitorReport = self._service.run(self.full(name), since=since, until=until, progress=progress)
         return report
 
     def report(self, name: str) -> MonitorReport:
@@ -309,12 +310,12 @@ class Monitors(Noun[MonitorStatus]):
         Raises:
             NotFoundError: The monitor has not run.
         """
-        report: MonitorReport = self._service.report(self._full(name))
+        report: MonitorReport = self._service.report(self.full(name))
         return report
 
 
 def _lines(noun: Jobs | Endpoints, name: str, *, follow: bool) -> Iterator[str]:
-    full = noun._full(name)
+    full = noun.full(name)
     session = noun.client.session
     get = service(session.provider, noun.section).get
     over = (lambda: noun.section == "jobs" and get(full).state.over) if follow else (lambda: True)

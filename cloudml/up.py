@@ -147,12 +147,12 @@ class Up:
             status, reused = self._bring(step, began)
         except CloudMLError as error:
             if not isinstance(error, StoppedError):
-                self._say(Happened.FAILED, step, began, message=error.message)
+                self.say(Happened.FAILED, step, began, message=error.message)
             raise
         self.done[reference] = status
         if reused:
             self.reused.add(reference)
-        self._say(Happened.FINISHED, step, began, state=str(status.state), details={"reused": reused})
+        self.say(Happened.FINISHED, step, began, state=str(status.state), details={"reused": reused})
 
     def _bring(self, step: Step, began: float) -> tuple[Status, bool]:
         """What is there in the end, and whether it was there before."""
@@ -185,7 +185,7 @@ class Up:
                 nouns.create(step.resource)
         except AlreadyExistsError:
             # Somebody else was quicker; the next look finds theirs.
-            self._say(Happened.STATE, step, began, message="made by another `up` at the same moment")
+            self.say(Happened.STATE, step, began, message="made by another `up` at the same moment")
 
     def _wait(self, step: Step, began: float) -> Status:
         nouns = service(self.provider, step.resource.identity.section)
@@ -195,7 +195,7 @@ class Up:
             nonlocal last
             if status.state != last:
                 last = str(status.state)
-                self._say(Happened.STATE, step, began, state=last, message=status.reason)
+                self.say(Happened.STATE, step, began, state=last, message=status.reason)
 
         status: Status = self.waiter.until_over(nouns.get, step.name, seen=seen)
         return status
@@ -247,7 +247,7 @@ class Up:
     def _progress(self, step: Step, began: float) -> Progress:
         return Reporter(self, step, began)
 
-    def _say(self, happened: Happened, step: Step, began: float, **said: Any) -> None:
+    def say(self, happened: Happened, step: Step, began: float, **said: Any) -> None:
         self.listener(
             Event(
                 event=happened,
@@ -272,7 +272,7 @@ class Reporter:
         """So many bytes of so many are there."""
         if self.up.waiter.stopped.is_set():
             raise StoppedError("interrupted", hint="`cloudml up` again goes on from here")
-        self.up._say(Happened.PROGRESS, self.step, self.began, done=done, total=total, message=label)
+        self.up.say(Happened.PROGRESS, self.step, self.began, done=done, total=total, message=label)
 
 
 def unmet(model: str, reference: str, value: float | None, threshold: str) -> GateError:

@@ -56,9 +56,9 @@ _HOMES = {
     "cloudml.project": ("Project", "load"),
     "cloudml.errors": (
         "AlreadyExistsError", "AuthenticationError", "CloudMLError", "ConflictError", "GateError",
-        "InvalidRequestError", "NotFoundError", "PermissionDeniedError", "ProviderError", "ProviderNotFoundError", "QuotaExceededError",
-        "RunFailedError", "SettingsError", "SpecError", "ThrottledError", "UnavailableError", "UnsupportedError",
-        "WaitTimeoutError",
+        "InvalidRequestError", "NotFoundError", "PermissionDeniedError", "ProviderError", "ProviderNotFoundError",
+        "QuotaExceededError", "RunFailedError", "SettingsError", "SpecError", "ThrottledError", "UnavailableError",
+        "UnsupportedError", "WaitTimeoutError",
     ),
     "cloudml.specs": (
         "CheckSpec", "DatasetSpec", "EndpointSpec", "FrameworkSpec", "InstancesSpec", "JobSpec", "MachineSpec",

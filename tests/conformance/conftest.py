@@ -30,7 +30,8 @@ import csv, json, sys
 from cloudml import runtime
 
 job = runtime.job()
-rows = [row for path in sorted(job.inputs["table"].glob("*.csv")) for row in csv.DictReader(open(path, encoding="utf-8"))]
+tables = sorted(job.inputs["table"].glob("*.csv"))
+rows = [row for path in tables for row in csv.DictReader(open(path, encoding="utf-8"))]
 mean = sum(float(row["weight"]) for row in rows) / len(rows)
 (job.outputs["model"] / "model.json").write_text(json.dumps({"mean": mean, "factor": job.parameters.get("factor", 1)}))
 job.log_metric("mean", mean)

@@ -24,7 +24,7 @@ ODD = {
     "shell": "$(echo pwned); $HOME && rm -rf / | cat > x",
     "dashes": "--verbose",
     "lines": "one\ntwo\r\nthree\ttab",
-    "unicode": "naïve – 東京 🚕",
+    "unicode": "naïve 東京 🚕",
     "braces": "${{inputs.x}} $(AIP_MODEL_DIR) %s {0}",
 }
 ECHO = """

@@ -1,8 +1,8 @@
 """Plain ``python train.py``: what a script gets when nobody but Python starts it.
 
 The script's job is looked up in the cloudml.yaml beside or above it. Inputs are the dataset's own files, linked into a
-folder, or what the job before left behind: in its last plain run, or in its last run at the `local` target. Outputs go to
-``.cloudml/workbench/JOB/outputs/``.
+folder, or what the job before left behind: in its last plain run, or in its last run at the `local` target. Outputs go
+to ``.cloudml/workbench/JOB/outputs/``.
 """
 
 from __future__ import annotations
@@ -75,10 +75,11 @@ def _input(project: Project, spec: JobSpec, name: str, reference: str) -> Path:
     for folder in _left_by(project, reference):
         if folder.is_dir():
             return folder
+    job = owner(reference).partition(".")[2]
     raise SpecError(
         f"input `{name}` of `jobs.{spec.name}` is `{reference}`, which nobody has made yet",
         path=f"jobs.{spec.name}.inputs.{name}",
-        hint=f"run `python {_script(project, reference)}` or `cloudml job run {owner(reference).partition('.')[2]}` first",
+        hint=f"run `python {_script(project, reference)}` or `cloudml job run {job}` first",
     )
 
 

@@ -48,7 +48,7 @@ CHANGES: dict[str, Any] = {
     "jobs.train.timeout": "3h",
     "jobs.train.environment": {"OMP_NUM_THREADS": "7"},
     "jobs.train.native": {"here": {"SomethingOfItsOwn": 1}},
-    "models.scale.source": "jobs.train.model",
+    "models.scale.source": "jobs.second.model",
     "models.scale.predictor": "other.py:Predictor",
     "models.scale.requirements": "requirements-more.txt",
     "models.scale.require": {"jobs.train.mean": ">= 2"},
@@ -105,7 +105,7 @@ def full(client: Client) -> ProjectSpec:
     return ProjectSpec(
         project="conform",
         datasets={"table": TABLE},
-        jobs={"train": train},
+        jobs={"train": train, "second": train.model_copy(update={"name": "second"})},
         models={"scale": MODEL.model_copy(update={"requirements": "requirements.txt"}), "another": another},
         endpoints={"scale": ENDPOINT, "second": ENDPOINT.model_copy(update={"name": "second"})},
         monitors={"drift": monitor(schedule="0 * * * *", window="24h")},

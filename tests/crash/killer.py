@@ -1,8 +1,8 @@
 """Run the command line, and die by SIGKILL at the n-th change of state.
 
 Every change that this process makes to the world is counted: files opened for writing, renamed, linked or removed,
-folders made or removed, processes started, and each statement that SQLite carries out. Nothing of the program under test
-is replaced; Python's own audit events and SQLite's own connection class are listened to.
+folders made or removed, processes started, and each statement that SQLite carries out. Nothing of the program under
+test is replaced; Python's own audit events and SQLite's own connection class are listened to.
 
     python killer.py COUNT_FILE KILL_AT -- up -C DIR      KILL_AT 0 only counts, and writes how many there were
 """

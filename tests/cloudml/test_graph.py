@@ -46,8 +46,8 @@ def dataset(state: State) -> DatasetStatus:
     return DatasetStatus(resource="datasets.d", name="p-d", project="p", hash="a" * 64, state=state)
 
 
-def endpoint(state: State, hash: str) -> EndpointStatus:
-    return EndpointStatus(resource="endpoints.d", name="p-d", project="p", hash=hash, state=state, reason="broken")
+def endpoint(state: State, content: str) -> EndpointStatus:
+    return EndpointStatus(resource="endpoints.d", name="p-d", project="p", hash=content, state=state, reason="broken")
 
 
 @pytest.mark.parametrize(

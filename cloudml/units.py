@@ -25,6 +25,9 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
 
+CRON_FIELDS = 5
+"""Minute, hour, day of the month, month, day of the week."""
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
@@ -101,7 +104,7 @@ def cron(text: str) -> str:
 
     from cloudml.clock import EPOCH
 
-    if len(text.split()) != 5:  # noqa: PLR2004  minute, hour, day, month, weekday
+    if len(text.split()) != CRON_FIELDS:
         raise ValueError(f"`{text}` has {len(text.split())} fields; a cron expression has five, such as `0 * * * *`")
     try:
         CronSim(text, EPOCH)

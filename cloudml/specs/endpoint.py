@@ -36,7 +36,7 @@ def _kind_of_instances(value: Any) -> str | None:
 
 
 Instances = Annotated[
-    Annotated[int, Tag("<number>")] | Annotated[InstancesSpec, Tag("<range>")],
+    Annotated[StrictInt, Field(ge=1, le=1000), Tag("<number>")] | Annotated[InstancesSpec, Tag("<range>")],
     Discriminator(
         _kind_of_instances,
         custom_error_type="instances",
@@ -55,7 +55,7 @@ class EndpointSpec(WithNative):
     machine: MachineSpec = MachineSpec()
     """What it runs on."""
     instances: Instances = 1
-    """How many machines: a number, or ``{min: 1, max: 4}``."""
+    """How many machines: a number, or ``{min: 1, max: 4}``; ``{min: 0, max: 1}`` lets it sleep."""
     capture: StrictFloat = Field(default=0.0, ge=0.0, le=1.0)
     """The share of requests that is recorded, with their answers; a monitor needs some."""
 
@@ -65,11 +65,3 @@ class EndpointSpec(WithNative):
         if isinstance(self.instances, InstancesSpec):
             return self.instances
         return InstancesSpec(min=self.instances, max=self.instances)
-
-    @model_validator(mode="after")
-    def _some_instances(self) -> EndpointSpec:
-        if isinstance(self.instances, int) and self.instances < 1:
-            raise conflict(
-                "instances", "an endpoint needs an instance; write `1`, or `{min: 0, max: 1}` to let it sleep"
-            )
-        return self

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudml.specs.document import Problem
-from cloudml.spelling import did_you_mean, listed
+from cloudml.spelling import did_you_mean, listed, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,9 +40,8 @@ def _dataset(path: Keys, text: str, root: Path) -> Iterator[Problem]:
             message = f"`{scheme[:20]}://` cannot be read; a dataset is a local path, or begins with {allowed}"
             yield Problem(path, message, did_you_mean(scheme, SCHEMES))
     elif not _safely(lambda: _matches(root, text)):
-        folder = _folder_of(root, text)
         message = f"no file matches `{text[:200]}`; paths are relative to the project file"
-        yield Problem(path, message, _nearest_file(folder, Path(text).name, root))
+        yield Problem(path, message, _nearest_path(root, text))
 
 
 def _matches(root: Path, text: str) -> bool:
@@ -62,7 +61,7 @@ def _job(path: Keys, job: JobSpec, root: Path) -> Iterator[Problem]:
     source = root / job.source
     if not _safely(source.is_dir):
         message = f"the folder `{job.source[:200]}` does not exist; `source` is relative to the project file"
-        yield Problem((*path, "source"), message, _nearest_folder(root, job.source))
+        yield Problem((*path, "source"), message, _nearest_path(root, job.source))
         return
     yield from _file((*path, "script"), job.script, source)
     if job.requirements is not None:
@@ -79,7 +78,7 @@ def _model(path: Keys, model: ModelSpec, root: Path) -> Iterator[Problem]:
 def _file(path: Keys, text: str, folder: Path) -> Iterator[Problem]:
     if not _safely((folder / text).is_file):
         message = f"the file `{text[:200]}` does not exist in `{folder.name or folder}`"
-        yield Problem(path, message, _nearest_file(folder, text, folder))
+        yield Problem(path, message, _nearest_file(folder, text))
     elif not _safely(lambda: (folder / text).resolve().is_relative_to(folder.resolve())):
         message = f"`{text[:200]}` lies outside `{folder.name or folder}`, and only what is in there travels"
         yield Problem(path, message, "move it there, or choose a folder that holds both")
@@ -93,32 +92,32 @@ def _safely(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _folder_of(root: Path, text: str) -> Path:
-    """The deepest folder on the way to *text* that exists."""
-    folder = root
-    for part in Path(text).parts[:-1]:
-        if not _safely((folder / part).is_dir):
-            break
-        folder /= part
-    return folder
+def _nearest_file(folder: Path, text: str) -> str:
+    names = [found.name for found in _children(folder) if _safely(found.is_file)]
+    meant = did_you_mean(text, names) or did_you_mean(Path(text).name, names)
+    return meant or _there_is(folder, names)
 
 
-def _nearest_file(folder: Path, text: str, relative_to: Path) -> str:
-    try:
-        names = [found.relative_to(relative_to).as_posix() for found in _children(folder) if found.is_file()]
-    except (OSError, ValueError):
-        return ""
-    meant = did_you_mean(text, names) or did_you_mean((folder / text).name, names)
+def _nearest_path(root: Path, text: str) -> str:
+    """What the first part of *text* that does not exist was meant to be, or what stands in its place."""
+    parts = Path(text).parts
+    depth = next((n for n in range(len(parts)) if not _safely(root.joinpath(*parts[: n + 1]).exists)), 0)
+    folder = root.joinpath(*parts[:depth])
+    names = [found.name for found in _children(folder)]
+    close = nearest(parts[depth], names) if parts else ""
+    if close:
+        return f"did you mean `{Path(*parts[:depth], close, *parts[depth + 1 :]).as_posix()}`?"
+    return _there_is(folder, names)
+
+
+def _there_is(folder: Path, names: list[str]) -> str:
     visible = [name for name in sorted(names) if not name.startswith(".")]
-    return meant or (f"there is: {listed(visible, most=8)}" if visible else "")
+    return f"in `{folder.name}` there is: {listed(visible, most=8)}" if visible else ""
 
 
-def _nearest_folder(root: Path, text: str) -> str:
+def _children(folder: Path) -> list[Path]:
+    """The first files and folders in *folder*; none when it cannot be looked into."""
     try:
-        return did_you_mean(text, [found.name for found in _children(root) if found.is_dir()])
-    except OSError:
-        return ""
-
-
-def _children(folder: Path) -> Iterator[Path]:
-    return islice(folder.iterdir(), LOOKED_AT)
+        return list(islice(folder.iterdir(), LOOKED_AT))
+    except (OSError, ValueError):
+        return []

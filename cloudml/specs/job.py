@@ -66,7 +66,7 @@ class JobSpec(WithNative):
     """How many such machines."""
     spot: StrictBool = False
     """Whether the provider may take the machine away for a lower price; checkpoints survive."""
-    timeout: Duration = timedelta(hours=24)
+    timeout: Duration = Field(default=timedelta(hours=24), json_schema_extra={"default": "24h"})
     """After this long the job is stopped."""
     environment: Mapping[VariableName, str] = Field(default_factory=dict)
     """Environment variables; not for secrets."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
 FILE = "cloudml.yaml"
 MAX_BYTES = 2**20
-
-_FIELD_DEPTH = 3
-"""A field of a resource is `section.name.field`."""
 
 
 def load(path: Path | str, *, providers: Iterable[str] = ()) -> ProjectSpec:
@@ -62,7 +61,12 @@ def loads(text: str, file: str = FILE, root: Path | None = None, *, providers: I
     known = sorted({*PROVIDERS, *providers})
     reading = _Reading(document, known)
     project = reading.project()
-    found = [*secrets(document.value), *_native_keys(document.value), *reading.problems]
+    found = [
+        *secrets(document.value),
+        *_empty(document.value, (), known),
+        *_native_keys(document.value),
+        *reading.problems,
+    ]
     unsure = frozenset(reading.dropped)
     found += integrity(project, providers=known, unsure=unsure)
     found += missing_files(project, root) if root else ()
@@ -84,6 +88,18 @@ def _worth_telling(problems: Iterable[Problem]) -> list[Problem]:
     return list(first.values())
 
 
+def _empty(value: Any, path: Keys, providers: Sequence[str]) -> Iterator[Problem]:
+    """Keys with nothing behind them; in a provider's block, nothing may be what is meant."""
+    if path[2:3] and path[2] in providers and path[0] in {"jobs", "endpoints"}:
+        return
+    if value is None:
+        message = f"`{path[-1]}` is empty"
+        yield Problem(path, message, "write what belongs there, or leave the key out", at="key")
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _empty(inner, (*path, key), providers)
+
+
 def _native_keys(value: Mapping[str, Any]) -> Iterator[Problem]:
     """`native` is how Python calls the providers' blocks; in a file each has its provider's name."""
     for section in ("jobs", "endpoints"):
@@ -102,7 +118,7 @@ class _Reading:
         self.dropped: set[Keys] = set()
         self._document = document
         self._providers = providers
-        self._rest: dict[str, Any] = _copy(document.value)
+        self._rest: dict[str, Any] = deepcopy(document.value)
 
     def project(self) -> ProjectSpec:
         """All that is right of the project; `problems` tells what is not."""
@@ -130,7 +146,7 @@ class _Reading:
         changed = False
         for mistake in mistakes:
             found = problem(mistake, self._document, self._providers)
-            if found.path[:_FIELD_DEPTH] not in dropped_before and not _is_echo(mistake):
+            if _place(found.path) not in dropped_before and not _is_echo(mistake):
                 self.problems.append(found)
             changed |= self._drop(found.path, missing=mistake["type"] == "missing")
         if not changed:
@@ -138,10 +154,10 @@ class _Reading:
             self._rest = {"project": "unnamed"}
 
     def _drop(self, path: Keys, *, missing: bool) -> bool:
-        """Takes the field at fault away, or the resource when it cannot be without the field; whether it was there."""
-        place = path[:_FIELD_DEPTH]
-        if missing and len(path) <= _FIELD_DEPTH:
-            place = path[: _FIELD_DEPTH - 1]
+        """Takes what is at fault away, or the block when it cannot be without it; whether it was there."""
+        place = _place(path)
+        if missing and place == path and len(path) > 1:
+            place = path[:-1]
         self.dropped.add(place)
         if place in {(), ("project",)}:
             self._rest["project"] = "unnamed"
@@ -152,18 +168,14 @@ class _Reading:
         return holder.pop(place[-1], self) is not self
 
 
+def _place(path: Keys) -> Keys:
+    """What can be taken away on its own: a member of a list cannot, as the others would move."""
+    return tuple(takewhile(lambda part: isinstance(part, str), path))
+
+
 def _is_echo(mistake: Mapping[str, Any]) -> bool:
     """Whether a list is called too short only because its members were wrong."""
     return mistake["type"] == "too_short" and bool(mistake["input"])
-
-
-def _copy(value: dict[str, Any]) -> dict[str, Any]:
-    """A copy as deep as fields are dropped."""
-    sections = {key: dict(inner) if isinstance(inner, dict) else inner for key, inner in value.items()}
-    for section in sections.values():
-        if isinstance(section, dict):
-            section.update({key: dict(inner) for key, inner in section.items() if isinstance(inner, dict)})
-    return sections
 
 
 def _text(file: Path) -> str:

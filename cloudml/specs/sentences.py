@@ -62,7 +62,7 @@ def problem(error: Mapping[str, Any], document: Document, providers: Sequence[st
 def shown(value: Any) -> str:
     """A value as a message may show it: short, on one line, and never a secret."""
     if value is None:
-        return "nothing"
+        return "empty"
     if isinstance(value, dict | list | tuple):
         return "a block" if isinstance(value, dict) else "a list"
     text = "…" if is_secret(str(value)) else " ".join(str(value).split())
@@ -113,8 +113,9 @@ def _references(value: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _found(mistake: Mistake, wanted: str) -> str:
-    text = f"`{mistake.text}`" if mistake.text and not isinstance(mistake.input, str) else shown(mistake.input)
-    return f"`{mistake.field}` is {text}; {wanted}"
+    is_read_otherwise = mistake.text and isinstance(mistake.input, bool | int | float)
+    found = f"`{mistake.text[:LONGEST_SHOWN]}`" if is_read_otherwise else shown(mistake.input)
+    return f"`{mistake.field[:LONGEST_SHOWN]}` is {found}; {wanted}"
 
 
 def _unknown(mistake: Mistake) -> tuple[str, str]:
@@ -160,8 +161,6 @@ def _block(mistake: Mistake) -> tuple[str, str]:
 
 
 def _names(mistake: Mistake) -> tuple[str, str]:
-    if mistake.input is None:
-        return f"`{mistake.field}` is empty", "write what belongs in it, or leave the key out"
     return _found(mistake, "a block is wanted: names, each with a value"), ""
 
 
@@ -196,7 +195,9 @@ def _choice(mistake: Mistake) -> tuple[str, str]:
 
 def _length(mistake: Mistake) -> tuple[str, str]:
     if not mistake.input:
-        return f"`{mistake.field}` is empty", "write something, or leave the key out"
+        field = shape.place(mistake.path).model.model_fields.get(mistake.field)
+        optional = field is not None and not field.is_required()
+        return f"`{mistake.field}` is empty", "write something, or leave the key out" if optional else ""
     limit = mistake.context.get("max_length", mistake.context.get("min_length"))
     return f"`{mistake.field}` has {len(mistake.input)} characters or members; the limit is {limit}", ""
 
@@ -226,16 +227,15 @@ _ALPHABETS: Mapping[str, tuple[str, str]] = {
 def _pattern(mistake: Mistake) -> tuple[str, str]:
     pattern = mistake.context["pattern"]
     given = str(mistake.input)
-    what = (
-        shown(given) if mistake.on_key or isinstance(mistake.path[-1], int) else f"`{mistake.field}`, {shown(given)},"
-    )
+    what = shown(given)
     if pattern in _ALPHABETS:
         rule, dash = _ALPHABETS[pattern]
         tame = re.sub(r"[^a-z0-9]+", dash, given.lower()[:31]).strip(dash)
         good = f"write `{tame}`" if re.fullmatch(pattern, tame) else ""
         return f"{what} is not {rule}", good
-    hint = _version_hint(mistake) or did_you_mean(given, mistake.references)
-    return f"{what} is not {_FORMS.get(pattern, 'written as it should be')}", hint
+    form = _FORMS.get(pattern, "written as it should be")
+    hint = did_you_mean(given, mistake.references) if "reference" in form else _version_hint(mistake)
+    return f"{what} is not {form}", hint
 
 
 def _version_hint(mistake: Mistake) -> str:

@@ -26,7 +26,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,20})?"
 _SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
 _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+")
 _DURATION_PART = re.compile(rf"({_NUMBER})([smhd])")
@@ -66,7 +66,7 @@ class Threshold:
         return COMPARISONS[self.comparison](value, self.number)
 
     def __str__(self) -> str:
-        return f"{self.comparison} {self.number:g}"
+        return f"{self.comparison} {str(self.number).removesuffix('.0')}"
 
 
 def size(text: str) -> Size:
@@ -95,11 +95,11 @@ def duration(text: str) -> timedelta:
 
 def duration_text(value: timedelta) -> str:
     """The shortest spelling that `duration` reads back."""
-    seconds = int(value.total_seconds())
-    for unit in ("d", "h", "m"):
-        if seconds and seconds % DURATIONS[unit] == 0:
-            return f"{seconds // DURATIONS[unit]}{unit}"
-    return f"{value.total_seconds():g}s"
+    for unit in ("d", "h", "m", "s"):
+        number, rest = divmod(value, timedelta(seconds=DURATIONS[unit]))
+        if number and not rest:
+            return f"{number}{unit}"
+    return f"{value.total_seconds():.6f}s"
 
 
 def cron(text: str) -> str:

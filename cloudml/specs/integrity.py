@@ -116,7 +116,13 @@ class _Shelf:
         return Problem(path, message, hint, at="key" if field == "metrics" else "value")
 
     def _meant(self, reference: str, kind: str) -> str:
-        return did_you_mean(reference, _KNOWN[kind](self.project))
+        """What was meant: in the same section if there is something like it, where the section is no likeness."""
+        known = _KNOWN[kind](self.project)
+        section, _, rest = reference.partition(".")
+        beside = {item.partition(".")[2]: item for item in known if item.startswith(f"{section}.")}
+        elsewhere = {item.partition(".")[2]: item for item in known if not item.startswith(f"{section}.")}
+        close = beside.get(nearest(rest, beside)) or elsewhere.get(nearest(rest, elsewhere))
+        return f"did you mean `{close}`?" if close else ""
 
 
 def _outputs(project: ProjectSpec) -> list[str]:

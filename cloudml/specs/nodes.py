@@ -88,7 +88,8 @@ _ADVICE: Mapping[str, str] = {
     "cannot start any token": "text that begins with such a character needs quotes",
     "expected <block end>": "look at the indentation of this line and the one above",
     "could not find expected ':'": "a key is followed by a colon and a space",
-    "quoted scalar": "a quotation mark has no partner",
+    "unexpected end of stream": "a quotation mark has no partner",
+    "expected ',' or": "a bracket has no partner, or a comma is missing",
     "undefined alias": "`*` begins an alias; text that begins with it needs quotes",
 }
 

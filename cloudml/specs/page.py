@@ -153,8 +153,8 @@ A threshold is one of {_words(COMPARISONS)} and a number.
 ## References
 
 `datasets.NAME` and `jobs.NAME.OUTPUT` are data, `jobs.NAME.METRIC` a metric, `models.NAME` and `endpoints.NAME` the
-rest. What is referred to must be declared, and jobs must not wait for each other in a circle. A monitor's endpoint needs
-`capture`.
+rest. What is referred to must be declared, and jobs must not wait for each other in a circle. A monitor's endpoint
+needs `capture`.
 
 ## Reserved names
 

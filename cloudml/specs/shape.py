@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from cloudml.specs.base import Spec
@@ -92,7 +93,7 @@ def advice(key: str, here: Place, providers: Iterable[str]) -> str:
     if key in {"native", *providers}:
         return "a provider's own words stand in a block called by its name, `aws: {…}`, inside a job or an endpoint"
     known = (*fields(here.model), *(providers if issubclass(here.model, WithNative) else ()))
-    return next(_levels(key, here), "") or did_you_mean(key, known) or next(_elsewhere(key, here), "")
+    return next(chain(_levels(key, here), _elsewhere(key, here)), "") or did_you_mean(key, known)
 
 
 def _levels(key: str, here: Place) -> Iterator[str]:

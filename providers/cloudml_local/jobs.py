@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from cloudml.progress import Progress
-
     from cloudml.plan import Note
+    from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
     from cloudml_local.places import Places
     from cloudml_local.state import State

@@ -137,7 +137,7 @@ class Contents:
         spec = self._spec(resource)
         if not spec.requirements:
             return ""
-        path = self._folder(resource, spec) / spec.requirements
+        path: Path = self._folder(resource, spec) / spec.requirements
         try:
             return path.read_text("utf-8")
         except OSError as error:

@@ -105,6 +105,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:120]
 
 
+def _joined(text: str) -> str:
+    """The text with the pairs of surrogates joined, as JSON escapes what lies beyond 16 bits."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
 class _Tree:
     """Takes the parser's events one by one; `root` is the document."""
 
@@ -137,7 +142,11 @@ class _Tree:
 
     def _scalar(self, event: Any, line: int) -> None:
         plain = event.implicit[0] and event.tag is None
-        self._add(Node("scalar", line, text=event.value, plain=plain), event)
+        try:
+            text = _joined(event.value)
+        except UnicodeDecodeError:
+            raise refusal(self._file, line, "half a character is escaped here", "write the character itself") from None
+        self._add(Node("scalar", line, text=text, plain=plain), event)
 
     def _list(self, event: Any, line: int) -> None:
         self._open.append(self._add(Node("list", line), event))

@@ -42,6 +42,7 @@ def value(text):
         ("!!str 12", "12"),
         ("9" * 50, "9" * 50),
         ("|\n  a\n  b\n", "a\nb\n"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text, expected):
@@ -111,6 +112,7 @@ def test_too_many_values_are_refused():
         ("a: 1\nb: !!python/object:os.system x\n", 2, "the tag", "without a tag"),
         ("a: 1\nb: !Ref x\n", 2, "the tag `!Ref` is not taken", "without a tag"),
         ("a: 1\nb: \x00\n", 2, "this is not YAML", ""),
+        ('a: "\\ud83d"\n', 1, "half a character", "the character itself"),
         ('a: "\\UFFFFFFFF"\n', 1, "this is not YAML", ""),
     ],
 )

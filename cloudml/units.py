@@ -26,7 +26,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,20})?"
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
 _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+")
 _DURATION_PART = re.compile(rf"({_NUMBER})([smhd])")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_LINE = 2**16
+"""Characters; the time that the parser takes grows with the square of some lines."""
 
 Kind = Literal["scalar", "list", "block"]
 
@@ -47,6 +49,9 @@ def read(text: str, file: str) -> Node | None:
     Raises:
         SpecError: Not YAML, or YAML that no project file needs.
     """
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MAX_LINE:
+            raise refusal(file, number, f"the line has {len(line)} characters; at most {MAX_LINE} are read", "break it")
     tree = _Tree(file)
     for event in _events(text, file):
         tree.take(event)

@@ -87,11 +87,17 @@ def test_aliases_that_nest_without_end_are_refused():
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_deep_nesting_is_refused_at_once(opening):
-    assert f"nested more than {MAX_DEPTH} deep" in refused("x:\n  " + opening * 100_000).message
+    assert f"nested more than {MAX_DEPTH} deep" in refused("x:\n  " + opening * 10_000).message
+
+
+def test_a_line_that_no_one_writes_is_refused():
+    error = refused("a: 1\nb: " + "!" * 100_000)
+    assert "the line has 100003 characters" in error.message
+    assert error.where == "f.yaml:2"
 
 
 def test_too_many_values_are_refused():
-    assert f"more than {MAX_NODES} values" in refused("x: [" + "1," * (MAX_NODES + 10) + "1]").message
+    assert f"more than {MAX_NODES} values" in refused("x:\n" + "- \n" * (MAX_NODES + 10)).message
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloudml.progress import Progress
-    from cloudml.storage import Storage
-
     from cloudml.resources import DatasetResource, Identity
+    from cloudml.storage import Storage
     from cloudml_local.places import Places
     from cloudml_local.state import State as Database
 

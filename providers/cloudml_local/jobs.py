@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from cloudml.progress import Progress
-
     from cloudml.plan import Note
+    from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
     from cloudml.specs import JobSpec
     from cloudml_local.places import Places
@@ -238,7 +237,7 @@ class LocalJobs:
         What it makes lies apart and does not count as the job's result: a debugger may have changed anything.
 
         Raises:
-            SpecError: The script is not Python, or has requirements that are not installed here.
+            SpecError: The script is not Python.
         """
         from cloudml_local.inprocess import run
 
@@ -247,14 +246,17 @@ class LocalJobs:
                 f"`{resource.spec.script}` is not Python: it cannot run in this process",
                 path=f"{resource.identity.resource}.script",
             )
-        folder = self.places.home / "debug" / native(resource.identity)
-        processes.remove(folder)
+        apart = Run(self.places.home / "debug" / native(resource.identity))
         body = lower(resource, self.places)
-        request = driver_request(resource, Run(folder), self.places, body["grace_s"])
-        row = new(resource.identity, native(resource.identity), JobState.RUNNING, {**body, "request": request})
-        state, reason = run(resource, request, Run(folder))
-        outputs = {output: str(Run(folder).staging / output) for output in resource.spec.outputs}
-        return lift(replace(row, state=state, reason=reason), runs.seen(Run(folder)), outputs)
+        request = driver_request(resource, apart, self.places, body["grace_s"])
+        request["checkpoints"] = _path(apart.folder / "checkpoints")
+        self.places.prepare()
+        run(resource, request, apart)
+        seen = runs.seen(apart)
+        state, reason = runs.outcome(seen, stopping=False, driver=seen.exit_code or 0)
+        row = new(resource.identity, native(resource.identity), state, {**body, "request": request})
+        outputs = {output: str(apart.staging / output) for output in resource.spec.outputs}
+        return lift(replace(row, reason=reason), seen, outputs)
 
     def _lifted(self, row: Row) -> JobStatus:
         run = Run(self.places.folder("jobs", row.name))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cloudml.progress import Progress
-
     from cloudml.resources import MonitorResource
 
 OPERATION = "local:WatchEndpoint"

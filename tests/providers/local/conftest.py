@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloudml.progress import SILENT
 
+from cloudml.progress import SILENT
 from cloudml.seam import Context
 from cloudml.session import Session
 from cloudml.specs import DatasetSpec, EndpointSpec, JobSpec, ModelSpec, MonitorSpec, ProjectSpec

@@ -27,7 +27,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for apart in (False, True):
     child = subprocess.Popen(
         [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(300)"],
-        start_new_session=apart,
+        start_new_session=apart, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     print("child", child.pid, flush=True)
 print("child", os.getpid(), flush=True)

@@ -26,6 +26,9 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
 
+CRON_FIELDS = 5
+"""Minute, hour, day of the month, month, day of the week."""
+
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,20})?"
 _SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
 _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+")
@@ -108,7 +111,7 @@ def cron(text: str) -> str:
 
     from cloudml.clock import EPOCH
 
-    if len(text.split()) != 5:  # noqa: PLR2004  minute, hour, day, month, weekday
+    if len(text.split()) != CRON_FIELDS:
         raise ValueError(f"`{text}` has {len(text.split())} fields; a cron expression has five, such as `0 * * * *`")
     try:
         CronSim(text, EPOCH)

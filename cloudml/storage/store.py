@@ -59,7 +59,7 @@ class Storage:
         folder = locations.local(root_url)
         self.folder = folder.absolute() if folder else None
         """The root in the file system; None where it is in none."""
-        self.url = str(self.folder or root_url).rstrip("/") or "/"
+        self.url = str(self.folder or root_url)
         self.workers = LOCAL_WORKERS if self.folder else REMOTE_WORKERS
         self._options = options
         self._lock = Lock()

@@ -1,6 +1,7 @@
 """Removing content that nothing names any more.
 
-A blob is only there to spare sending it again: every dataset has copies of its own, so removing one costs time but no data.
+A blob is only there to spare sending it again: every dataset has copies of its own, so removing one
+costs time, not data.
 """
 
 from __future__ import annotations

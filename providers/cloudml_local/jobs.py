@@ -7,6 +7,7 @@ import json
 import platform
 import signal
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from cloudml.plan import Note
     from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
+    from cloudml.specs import JobSpec
     from cloudml_local.places import Places
     from cloudml_local.state import State
 
 OPERATION = "local:StartJob"
 GRACE_S = 30.0
 """What a script has to clean up between SIGTERM and SIGKILL, unless its job says otherwise."""
-STOP_S = 5.0
+STOP_S = 10.0
 """What the runner has besides, to write down how it ended."""
 OURS = ("./", "../", "/", "file:", "-e", "-r", "--editable", "--requirement")
 """Beginnings of a requirement that names a file: its content may change while its line does not."""
@@ -73,13 +75,19 @@ def driver_request(resource: JobResource, run: Run, places: Places, grace_s: flo
         "environment": {**machines.threads(spec.machine), **spec.environment},
         "record": _path(run.record),
         "checkpoints": _path(places.checkpoints(native(resource.identity))),
-        "requirements": _path(run.requirements) if text else None,
+        "requirements": requirements_file(spec) if text else None,
         "site": _path(places.site(site_digest(text, resource.source.digest))) if text else None,
         "timeout_s": spec.timeout.total_seconds(),
         "grace_s": grace_s,
         "hosts": ["localhost"],
         "current_host": "localhost",
     }
+
+
+def requirements_file(spec: JobSpec) -> str:
+    """Where the requirements lie in the code: in their place, from which relative paths in them count."""
+    path = PurePosixPath(spec.requirements or "")
+    return "requirements.txt" if path.is_absolute() or ".." in path.parts else str(path)
 
 
 def _path(path: Path | str) -> str:
@@ -176,7 +184,9 @@ class LocalJobs:
         run.folder.mkdir(parents=True)
         pack(resource.source, run.code)
         if resource.requirements:
-            run.requirements.write_text(resource.requirements, "utf-8")
+            file = run.code / requirements_file(resource.spec)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(resource.requirements, "utf-8")
         run.request.write_text(json.dumps(row.body["request"]), "utf-8")
         return processes.start(
             "cloudml_local.runner",
@@ -227,7 +237,7 @@ class LocalJobs:
         What it makes lies apart and does not count as the job's result: a debugger may have changed anything.
 
         Raises:
-            SpecError: The script is not Python, or has requirements that are not installed here.
+            SpecError: The script is not Python.
         """
         from cloudml_local.inprocess import run
 
@@ -236,14 +246,17 @@ class LocalJobs:
                 f"`{resource.spec.script}` is not Python: it cannot run in this process",
                 path=f"{resource.identity.resource}.script",
             )
-        folder = self.places.home / "debug" / native(resource.identity)
-        processes.remove(folder)
+        apart = Run(self.places.home / "debug" / native(resource.identity))
         body = lower(resource, self.places)
-        request = driver_request(resource, Run(folder), self.places, body["grace_s"])
-        row = new(resource.identity, native(resource.identity), JobState.RUNNING, {**body, "request": request})
-        state, reason = run(resource, request, Run(folder))
-        outputs = {output: str(Run(folder).staging / output) for output in resource.spec.outputs}
-        return lift(replace(row, state=state, reason=reason), runs.seen(Run(folder)), outputs)
+        request = driver_request(resource, apart, self.places, body["grace_s"])
+        request["checkpoints"] = _path(apart.folder / "checkpoints")
+        self.places.prepare()
+        run(resource, request, apart)
+        seen = runs.seen(apart)
+        state, reason = runs.outcome(seen, stopping=False, driver=seen.exit_code or 0)
+        row = new(resource.identity, native(resource.identity), state, {**body, "request": request})
+        outputs = {output: str(apart.staging / output) for output in resource.spec.outputs}
+        return lift(replace(row, reason=reason), seen, outputs)
 
     def _lifted(self, row: Row) -> JobStatus:
         run = Run(self.places.folder("jobs", row.name))

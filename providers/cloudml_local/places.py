@@ -90,9 +90,5 @@ class Run:
         return self.folder / "_cloudml"
 
     @property
-    def requirements(self) -> Path:
-        return self.folder / "requirements.txt"
-
-    @property
     def log(self) -> Path:
         return self.folder / "log.txt"

@@ -12,22 +12,25 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.status import JobState
-from cloudml_local import processes, runs, sites
+from cloudml_local import processes, runs
 from cloudml_local.places import Places, Run
 from cloudml_local.state import Row, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
 
 DRIVER = "cloudml.runtime.driver"
 QUEUE_S = (0.05, 0.5)
 """The first and the longest pause between two looks at the queue."""
-STOP_S = 3.0
+LOOK_S = 0.5
+STOP_S = 8.0
 """What the driver has besides the grace of the script, before it is killed as well."""
 
 
@@ -97,11 +100,10 @@ class Runner:
     def _carry_out(self, row: Row) -> int:
         """Run the driver to its end; its exit code."""
         run = Run(self.state.places.folder("jobs", self.name))
-        with sites.turn(row.body["request"]["site"]) as installed:
-            self.driver = self._driver(run)
-            if self.stopping:
-                self.driver.terminate()
-            return self._wait(self.driver, row.body, installed)
+        self.driver = self._driver(run)
+        if self.stopping:  # it came while the driver was being started
+            self.driver.terminate()
+        return self._wait(self.driver, row.body)
 
     def _driver(self, run: Run) -> subprocess.Popen[bytes]:
         run.staging.mkdir(exist_ok=True)
@@ -114,13 +116,11 @@ class Runner:
             preexec_fn=processes.die_with_parent,  # noqa: PLW1509  this process has one thread
         )
 
-    def _wait(self, driver: subprocess.Popen[bytes], body: Any, installed: sites.Turn) -> int:
+    def _wait(self, driver: subprocess.Popen[bytes], body: Mapping[str, Any]) -> int:
         kill_at = float("inf")
         while True:
-            try:
-                return driver.wait(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                installed.let_go_when_done()
+            with suppress(subprocess.TimeoutExpired):
+                return driver.wait(timeout=LOOK_S)
             if self.stopping and kill_at == float("inf"):
                 kill_at = time.monotonic() + float(body["grace_s"]) + STOP_S
             if time.monotonic() > kill_at:

@@ -8,6 +8,7 @@ dies, its workers see the end of a pipe and stop.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -206,7 +207,7 @@ class Supervisor:
         passed = (self.listener.fileno(), held, told)
         began = self.log.stat().st_size
         process = subprocess.Popen(
-            processes.argv("cloudml_local.worker", [self.name, generation.body["folder"], *map(str, passed)]),
+            processes.argv("cloudml_local.worker", [json.dumps(generation.body), *map(str, passed)]),
             env={**os.environ, "CLOUDML_TOKEN_FILE": generation.body["token_file"]},
             stdin=subprocess.DEVNULL,
             pass_fds=passed,

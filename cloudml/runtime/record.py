@@ -83,9 +83,8 @@ def versions(site: str | None = None) -> dict[str, Any]:
 
     packages: dict[str, str] = {}
     for found in metadata.distributions(path=[*([site] if site else []), *sys.path]):
-        name = found.metadata.get("Name")
-        if name:
-            packages.setdefault(name, found.version)
+        if "Name" in found.metadata:  # not so in what an interrupted installation left
+            packages.setdefault(found.metadata["Name"], found.version)
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

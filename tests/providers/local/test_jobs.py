@@ -190,10 +190,10 @@ def test_the_outputs_of_a_failed_job_are_not_to_be_found(here) -> None:
 
 
 def test_a_failed_job_is_made_anew_and_one_that_succeeded_is_not(here) -> None:
-    script = "import pathlib, sys\nsys.exit(0 if pathlib.Path({!r}).exists() else 4)\n".format(str(here.root / "now"))
+    script = "import pathlib, sys\nsys.exit(0 if pathlib.Path({!r}).exists() else 4)\n".format(str(here.root.parent / "now"))
     name = here.start(script).name
     assert here.job(name).exit_code == 4
-    (here.root / "now").touch()
+    (here.root.parent / "now").touch()
     here.start(script)
     assert here.job(name).state is JobState.SUCCEEDED
     with pytest.raises(AlreadyExistsError):
@@ -337,7 +337,7 @@ def go(process: subprocess.Popen[str]) -> None:
 
 
 def test_a_job_outlives_the_command_that_started_it_and_two_processes_make_one(here) -> None:
-    door = here.root / "door"
+    door = here.root.parent / "door"
     here.write(
         "slow.py", f"import pathlib, time\nwhile not pathlib.Path({str(door)!r}).exists():\n    time.sleep(0.01)\n"
     )

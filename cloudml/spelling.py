@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 LONGEST = 200
 """Longer words are no misspellings, and comparing them takes quadratic time."""
+MOST = 500
+"""So many words are compared."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -19,7 +22,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """
     if len(word) > LONGEST:
         return ""
-    spellings = {_plain(known): known for known in words}
+    spellings = {_plain(known): known for known in islice(words, MOST)}
     found = get_close_matches(_plain(word), spellings, n=1, cutoff=0.6)
     return spellings[found[0]] if found else ""
 

@@ -29,7 +29,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 CRON_FIELDS = 5
 """Minute, hour, day of the month, month, day of the week."""
 
-_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,20})?"
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
 _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+")
 _DURATION_PART = re.compile(rf"({_NUMBER})([smhd])")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cloudml.specs.project import ProjectSpec
 
 SCHEMES = ("s3", "gs", "az", "https")
+MAX_PARTS = 64
 LOOKED_AT = 500
 """How many files of a folder are considered as what might have been meant."""
 
@@ -46,6 +48,8 @@ def _dataset(path: Keys, text: str, root: Path) -> Iterator[Problem]:
 
 def _matches(root: Path, text: str) -> bool:
     """Whether there is a file: the path itself, one in the folder, or one that the glob matches."""
+    if len(Path(text).parts) > MAX_PARTS:
+        return False
     here = root / text
     if here.is_dir():
         return any(found.is_file() for found in here.rglob("*"))
@@ -54,7 +58,7 @@ def _matches(root: Path, text: str) -> bool:
     start, pattern = (
         (Path(here.anchor), str(here.relative_to(here.anchor))) if Path(text).is_absolute() else (root, text)
     )
-    return any(found.is_file() for found in start.glob(pattern))
+    return any(found.is_file() for found in start.glob(re.sub(r"(\*\*/)+", "**/", pattern)))
 
 
 def _job(path: Keys, job: JobSpec, root: Path) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from cloudml.specs.files import missing_files
 from cloudml.specs.integrity import integrity, together
 from cloudml.specs.project import SECTIONS, ProjectSpec
 from cloudml.specs.secrets import secrets
-from cloudml.specs.sentences import problem
+from cloudml.specs.sentences import Sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "cloudml.yaml"
 MAX_BYTES = 2**20
+MAX_PROBLEMS = 100
 
 
 def load(path: Path | str, *, providers: Iterable[str] = ()) -> ProjectSpec:
@@ -68,12 +69,20 @@ def loads(text: str, file: str = FILE, root: Path | None = None, *, providers: I
         *reading.problems,
     ]
     unsure = frozenset(reading.dropped)
-    found += integrity(project, providers=known, unsure=unsure)
-    found += missing_files(project, root) if root else ()
+    found += islice(integrity(project, providers=known, unsure=unsure), MAX_PROBLEMS)
+    found += islice(missing_files(project, root), MAX_PROBLEMS) if root else ()
     errors = [*document.problems, *map(document.error, _worth_telling(found))]
     if errors:
-        raise together(sorted(errors, key=_line))
+        raise together(_first_ones(sorted(errors, key=_line)))
     return project
+
+
+def _first_ones(errors: list[SpecError]) -> list[SpecError]:
+    """As many as anybody reads, and then that there are more."""
+    if len(errors) <= MAX_PROBLEMS:
+        return errors
+    where = errors[MAX_PROBLEMS].where
+    return [*errors[:MAX_PROBLEMS], SpecError("there are more problems from here on", hint="mend these", where=where)]
 
 
 def _line(error: SpecError) -> int:
@@ -116,8 +125,8 @@ class _Reading:
     def __init__(self, document: Document, providers: Sequence[str]) -> None:
         self.problems: list[Problem] = []
         self.dropped: set[Keys] = set()
-        self._document = document
         self._providers = providers
+        self._sentences = Sentences(document, providers)
         self._rest: dict[str, Any] = deepcopy(document.value)
 
     def project(self) -> ProjectSpec:
@@ -145,7 +154,7 @@ class _Reading:
         dropped_before = frozenset(self.dropped)
         changed = False
         for mistake in mistakes:
-            found = problem(mistake, self._document, self._providers)
+            found = self._sentences.problem(mistake)
             if _place(found.path) not in dropped_before and not _is_echo(mistake):
                 self.problems.append(found)
             changed |= self._drop(found.path, missing=mistake["type"] == "missing")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_LINE = 2**16
+"""Characters; the time that the parser takes grows with the square of some lines."""
 
 Kind = Literal["scalar", "list", "block"]
 
@@ -47,6 +49,9 @@ def read(text: str, file: str) -> Node | None:
     Raises:
         SpecError: Not YAML, or YAML that no project file needs.
     """
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MAX_LINE:
+            raise refusal(file, number, f"the line has {len(line)} characters; at most {MAX_LINE} are read", "break it")
     tree = _Tree(file)
     for event in _events(text, file):
         tree.take(event)
@@ -105,6 +110,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:120]
 
 
+def _joined(text: str) -> str:
+    """The text with the pairs of surrogates joined, as JSON escapes what lies beyond 16 bits."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
 class _Tree:
     """Takes the parser's events one by one; `root` is the document."""
 
@@ -137,7 +147,11 @@ class _Tree:
 
     def _scalar(self, event: Any, line: int) -> None:
         plain = event.implicit[0] and event.tag is None
-        self._add(Node("scalar", line, text=event.value, plain=plain), event)
+        try:
+            text = _joined(event.value)
+        except UnicodeDecodeError:
+            raise refusal(self._file, line, "half a character is escaped here", "write the character itself") from None
+        self._add(Node("scalar", line, text=text, plain=plain), event)
 
     def _list(self, event: Any, line: int) -> None:
         self._open.append(self._add(Node("list", line), event))

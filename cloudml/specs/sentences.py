@@ -50,9 +50,35 @@ class Mistake:
         return str(self.path[-1]) if self.path else "the file"
 
 
-def problem(error: Mapping[str, Any], document: Document, providers: Sequence[str]) -> Problem:
-    """The error of pydantic as a problem of the file."""
-    mistake = _mistake(error, document, providers)
+class Sentences:
+    """Turns the errors of one file into problems."""
+
+    def __init__(self, document: Document, providers: Sequence[str]) -> None:
+        self._document = document
+        self._providers = providers
+        self._references = _references(document.value)
+
+    def problem(self, error: Mapping[str, Any]) -> Problem:
+        """The error of pydantic as a problem of the file."""
+        location = error["loc"]
+        on_key = location[-1:] == ("[key]",)
+        missing = error["type"] == "missing"
+        path = _in_file(location[:-1] if on_key or missing else location, self._document.value)
+        path = (*path, location[-1]) if missing else path
+        mistake = Mistake(
+            path=path,
+            type=error["type"],
+            input=error["input"],
+            context=error.get("ctx", {}),
+            on_key=on_key,
+            text=self._document.texts.get(path, ""),
+            providers=self._providers,
+            references=self._references,
+        )
+        return _told(mistake)
+
+
+def _told(mistake: Mistake) -> Problem:
     message, hint = _SENTENCES.get(mistake.type, _other)(mistake)
     at_key = mistake.on_key or mistake.type in {"extra_forbidden", "missing"}
     path = (*mistake.path, mistake.context["field"]) if mistake.type == "conflict" else mistake.path
@@ -67,25 +93,6 @@ def shown(value: Any) -> str:
         return "a block" if isinstance(value, dict) else "a list"
     text = "…" if is_secret(str(value)) else " ".join(str(value).split())
     return f"`{text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '…'}`"
-
-
-def _mistake(error: Mapping[str, Any], document: Document, providers: Sequence[str]) -> Mistake:
-    location = error["loc"]
-    on_key = location[-1:] == ("[key]",)
-    missing = error["type"] == "missing"
-    path = _in_file(location[:-1] if on_key or missing else location, document.value)
-    if missing:
-        path = (*path, location[-1])
-    return Mistake(
-        path=path,
-        type=error["type"],
-        input=error["input"],
-        context=error.get("ctx", {}),
-        on_key=on_key,
-        text=document.texts.get(path, ""),
-        providers=providers,
-        references=_references(document.value),
-    )
 
 
 def _in_file(location: Sequence[str | int], value: Any) -> Path:

@@ -42,6 +42,7 @@ def value(text):
         ("!!str 12", "12"),
         ("9" * 50, "9" * 50),
         ("|\n  a\n  b\n", "a\nb\n"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text, expected):
@@ -86,11 +87,17 @@ def test_aliases_that_nest_without_end_are_refused():
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_deep_nesting_is_refused_at_once(opening):
-    assert f"nested more than {MAX_DEPTH} deep" in refused("x:\n  " + opening * 100_000).message
+    assert f"nested more than {MAX_DEPTH} deep" in refused("x:\n  " + opening * 10_000).message
+
+
+def test_a_line_that_no_one_writes_is_refused():
+    error = refused("a: 1\nb: " + "!" * 100_000)
+    assert "the line has 100003 characters" in error.message
+    assert error.where == "f.yaml:2"
 
 
 def test_too_many_values_are_refused():
-    assert f"more than {MAX_NODES} values" in refused("x: [" + "1," * (MAX_NODES + 10) + "1]").message
+    assert f"more than {MAX_NODES} values" in refused("x:\n" + "- \n" * (MAX_NODES + 10)).message
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,7 @@ def test_too_many_values_are_refused():
         ("a: 1\nb: !!python/object:os.system x\n", 2, "the tag", "without a tag"),
         ("a: 1\nb: !Ref x\n", 2, "the tag `!Ref` is not taken", "without a tag"),
         ("a: 1\nb: \x00\n", 2, "this is not YAML", ""),
+        ('a: "\\ud83d"\n', 1, "half a character", "the character itself"),
         ('a: "\\UFFFFFFFF"\n', 1, "this is not YAML", ""),
     ],
 )

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from cloudml.errors import SpecError
-from cloudml.specs.load import MAX_BYTES, load, loads
+from cloudml.specs.load import MAX_BYTES, MAX_PROBLEMS, load, loads
 from cloudml.units import Size, Threshold
 
 
@@ -158,6 +158,14 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_lines(problems)
     ]  # fmt: skip
     text = text.replace("  a:\n", "  a:\n    script: a.py\n")
     assert "jobs.a.inputs.y" in problems(text)
+
+
+def test_of_very_many_problems_the_first_are_told():
+    text = "project: p1\n" + "".join(f"k{n}: 1\n" for n in range(3000))
+    with pytest.raises(SpecError) as raised:
+        loads(text)
+    assert len(raised.value.problems) == MAX_PROBLEMS + 1
+    assert raised.value.problems[-1].message == "there are more problems from here on"
 
 
 def test_the_error_is_its_first_problem_and_notes_the_rest():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudml import units
-from cloudml.errors import SpecError
+from cloudml.errors import SpecError, UnsupportedError
 from cloudml.spelling import nearest
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def read(
         taken: The request as cloudml makes it: what stands there and is no word is not for users to set.
 
     Raises:
-        SpecError: A word that is not known, that cloudml sets, or with a value that it cannot have.
+        UnsupportedError: A word that is not known, or that cloudml sets.
+        SpecError: A word with a value that it cannot have.
     """
     said: dict[str, Any] = {}
     for word, value in block.items():
@@ -55,12 +56,12 @@ def read(
     return said
 
 
-def _unknown(path: str, word: str, words: Mapping[str, Any], *, set_by_us: bool) -> SpecError:
+def _unknown(path: str, word: str, words: Mapping[str, Any], *, set_by_us: bool) -> UnsupportedError:
     known = ", ".join(f"`{one}`" for one in words)
     if set_by_us:
-        return SpecError(f"`{path}` is set by cloudml from the rest of the file", path=path, hint=f"remove `{word}`")
+        return UnsupportedError(f"`{path}` is set from the rest of the file", path=path, hint=f"remove `{word}`")
     guess = nearest(word, tuple(words))
-    return SpecError(
+    return UnsupportedError(
         f"`{path}` is no word of the local provider; it knows {known}",
         path=path,
         hint=f"did you mean `{guess}`?" if guess else f"remove `{word}`",

@@ -55,9 +55,12 @@ def install(card: Mapping[str, Any], folder: Path) -> None:
     def pip(line: Sequence[str], cwd: str) -> int:
         return subprocess.run(line, cwd=cwd, check=False).returncode
 
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
     file = str(folder / "requirements.txt")
     try:
-        requirements.install(file, card["site"], pip, lambda text: sys.stdout.write(f"{text}\n"))
+        requirements.install(file, card["site"], run=pip, say=say, stopped=lambda: False)
     except requirements.InstallError as error:
         raise requirements.InstallError(str(error) or "the model's requirements could not be installed") from error
     sys.path.insert(0, card["site"])

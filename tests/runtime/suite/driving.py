@@ -39,6 +39,11 @@ def alive(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    if sys.platform == "linux":
+        try:
+            return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
     listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], stdout=subprocess.PIPE, check=False)
     return listed.stdout.strip() != b"" and not listed.stdout.strip().startswith(b"Z")
 

@@ -60,7 +60,23 @@ class ArgumentsTest(unittest.TestCase):
         self.assertEqual(self.arguments({"a": "--b", "c": -1}), ["--a=--b", "--c=-1"])
 
     def test_argparse_gives_back_every_odd_text(self):
-        odd = ["", " ", "--help", "-1", "it's", '"', "$(date)", "a\nb", "\u00e9\u4e2d\U0001f600", "a=b", "=", "`x`", "\\", "*", "%s"]
+        odd = [
+            "",
+            " ",
+            "--help",
+            "-1",
+            "it's",
+            '"',
+            "$(date)",
+            "a\nb",
+            "\u00e9\u4e2d\U0001f600",
+            "a=b",
+            "=",
+            "`x`",
+            "\\",
+            "*",
+            "%s",
+        ]
         parser = argparse.ArgumentParser()
         for index, _ in enumerate(odd):
             parser.add_argument("--p%d" % index)

@@ -26,13 +26,16 @@ class DriverTest(JobCase):
 
     def test_parameters_arrive_unchanged_and_with_their_types(self):
         parameters = {
-            "max_iter": 200, "rate": 0.1, "flag": True, "none": None, "note": "it's $(odd)\n \"q\" \u00e9\u4e2d", "dash": "--x",
+            "max_iter": 200, "rate": 0.1, "flag": True, "none": None,
+            "note": "it's $(odd)\n \"q\" \u00e9\u4e2d", "dash": "--x",
             "list": [1, "two"], "empty": "", "map": {"a": 1.5},
         }  # fmt: skip
         seen = self.show(parameters=parameters)
         self.assertEqual(seen["parameters"], parameters)
         self.assertIs(type(seen["parameters"]["max_iter"]), int)
-        self.assertEqual(seen["argv"][:8], ["--max_iter", "200", "--rate", "0.1", "--flag", "True", "--note", parameters["note"]])
+        self.assertEqual(
+            seen["argv"][:8], ["--max_iter", "200", "--rate", "0.1", "--flag", "True", "--note", parameters["note"]]
+        )
         self.assertIn("--dash=--x", seen["argv"])
         self.assertEqual(self.record().parameters, parameters)
 
@@ -55,7 +58,7 @@ class DriverTest(JobCase):
 
     def test_folders_are_there_before_the_script(self):
         outputs = {"model": str(self.home / "a" / "model"), "report": str(self.home / "b")}
-        script = "import os, sys\nfrom cloudml import runtime\nassert all(p.is_dir() for p in runtime.job().outputs.values())"
+        script = "from cloudml import runtime\nassert all(path.is_dir() for path in runtime.job().outputs.values())"
         self.assertEqual(self.drive(self.request(script, outputs=outputs)).returncode, 0, self.seen)
 
     def test_lines_pass_unchanged_and_the_last_hundred_stay(self):
@@ -71,9 +74,22 @@ class DriverTest(JobCase):
         self.assertEqual(done.stderr, b"warned\n")
         lines = self.record().tail.splitlines()
         self.assertEqual(len(lines), 100)
-        self.assertIn("warned", lines)
-        self.assertIn("line 149", lines)
-        self.assertNotIn("line 40", lines)
+        self.assertEqual(lines[-1], "warned")
+        self.assertEqual(lines[0], "line 52")
+
+    def test_a_last_line_without_an_end_is_kept(self):
+        done = self.drive(self.request("import sys; sys.stdout.write('one\\ntwo')"))
+        self.assertEqual((done.stdout, self.record().tail), (b"one\ntwo", "one\ntwo"))
+
+    def test_the_reason_is_what_the_error_stream_said_last(self):
+        script = """
+            import atexit, sys
+            atexit.register(print, "after")
+            print("x" * 300_000)
+            sys.exit("no rows")
+        """
+        self.assertEqual(self.drive(self.request(script)).returncode, 1)
+        self.assertEqual(self.record().reason, "train.py ended with exit code 1: no rows")
 
     def test_lines_pass_at_once(self):
         script = """

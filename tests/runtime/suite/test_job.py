@@ -1,5 +1,6 @@
 """The job as its script sees it, under the driver, by hand, and in the calling process."""
 
+import contextlib
 import io
 import json
 import math
@@ -7,13 +8,19 @@ import os
 import subprocess
 import sys
 import unittest
-from contextlib import redirect_stdout
 from pathlib import Path
+
+from driving import JobCase, clean_environment
 
 from cloudml import runtime
 from cloudml.runtime import plain
 from cloudml.runtime.named import UnknownNameError
-from driving import JobCase, clean_environment
+
+
+def ended(error):
+    """End as a script does that raises *error*."""
+    if error is not None:
+        raise error
 
 
 class RunningTest(JobCase):
@@ -61,13 +68,14 @@ class RunningTest(JobCase):
             self.assertNotIn("absent", job.parameters)
 
     def test_metrics_are_kept_and_printed(self):
-        with redirect_stdout(io.StringIO()) as printed, self.entered() as job:
+        with contextlib.redirect_stdout(io.StringIO()) as printed, self.entered() as job:
             job.log_metric("auc", 0.74)
             job.log_metric("loss", math.nan, step=2)
             job.log_metric("rows", 10**6)
             job.log_metric("zero", -0.0)
         self.assertEqual(printed.getvalue().splitlines(), [
-            "cloudml-metric auc=0.74", "cloudml-metric loss=nan", "cloudml-metric rows=1000000.0", "cloudml-metric zero=-0.0",
+            "cloudml-metric auc=0.74", "cloudml-metric loss=nan", "cloudml-metric rows=1000000.0",
+            "cloudml-metric zero=-0.0",
         ])  # fmt: skip
         self.assertEqual([(point.name, point.step) for point in self.record().points],
                          [("auc", None), ("loss", 2), ("rows", None), ("zero", None)])  # fmt: skip
@@ -106,22 +114,24 @@ class RunningTest(JobCase):
 
     def test_a_process_that_the_job_starts_has_the_same_job(self):
         with self.entered(parameters={"a": 1.5}):
-            shown = subprocess.check_output([sys.executable, "-c", "from cloudml import runtime; print(runtime.job().parameters)"])
+            shown = subprocess.check_output(
+                [sys.executable, "-c", "from cloudml import runtime; print(runtime.job().parameters)"]
+            )
         self.assertEqual(shown.strip(), b"{'a': 1.5}")
 
     def test_the_record_tells_how_it_ended(self):
         for error, state, code, word in (
             (None, "succeeded", 0, ""), (SystemExit(0), "succeeded", 0, ""), (SystemExit(), "succeeded", 0, ""),
             (SystemExit(3), "failed", 3, "exit code 3"), (SystemExit("no rows"), "failed", 1, "no rows"),
-            (ValueError("bad"), "failed", 1, "ValueError: bad"), (KeyboardInterrupt(), "cancelled", None, "interrupted"),
+            (ValueError("bad"), "failed", 1, "ValueError: bad"),
+            (KeyboardInterrupt(), "cancelled", None, "interrupted"),
         ):  # fmt: skip
-            try:
-                with self.entered():
-                    self.assertEqual(self.record().state, "running")
-                    if error is not None:
-                        raise error
-            except BaseException as raised:
-                self.assertIs(raised, error)
+            with contextlib.ExitStack() as stack:
+                if error is not None:
+                    stack.enter_context(self.assertRaises(type(error)))
+                stack.enter_context(self.entered())
+                self.assertEqual(self.record().state, "running")
+                ended(error)
             found = self.record()
             self.assertEqual((found.state, found.exit_code), (state, code))
             self.assertIn(word, found.reason)
@@ -142,7 +152,9 @@ class PlainTest(JobCase):
         return text
 
     def test_names_come_from_the_command_line_and_the_environment(self):
-        script = "import json; print(json.dumps([job.name, job.parameters, {k: str(v) for k, v in job.inputs.items()}]))"
+        script = (
+            "import json; print(json.dumps([job.name, job.parameters, {k: str(v) for k, v in job.inputs.items()}]))"
+        )
         shown = self.by_hand(
             script, "--max-iter", "200", "--rate=0.5", "--flag", "--note", "a b", "--train", str(self.home),
             CLOUDML_INPUT_TEST="data",
@@ -153,7 +165,9 @@ class PlainTest(JobCase):
         self.assertEqual(inputs, {"train": str(self.home), "test": str(self.home / "data")})
 
     def test_any_output_is_a_folder(self):
-        self.by_hand("(job.outputs['model'] / 'm').write_text('x'); assert job.outputs['model'] is job.outputs['model']")
+        self.by_hand(
+            "(job.outputs['model'] / 'm').write_text('x'); assert job.outputs['model'] is job.outputs['model']"
+        )
         self.assertEqual((self.home / "outputs" / "model" / "m").read_text(), "x")
 
     def test_a_second_run_starts_its_metrics_anew(self):
@@ -164,7 +178,9 @@ class PlainTest(JobCase):
         self.assertEqual(len(self.record().points), 1)
 
     def test_importing_does_nothing(self):
-        subprocess.check_call([sys.executable, "-c", "from cloudml import runtime"], cwd=str(self.home), env=clean_environment())
+        subprocess.check_call(
+            [sys.executable, "-c", "from cloudml import runtime"], cwd=str(self.home), env=clean_environment()
+        )
         self.assertFalse((self.home / "outputs").exists())
 
     def test_an_interactive_session_has_a_job_too(self):
@@ -190,10 +206,13 @@ class PlainTest(JobCase):
         request = self.request(
             parameters={"max_iter": 200, "rate": 0.1}, outputs={"model": str(self.home / "o")}, environment={"K": "v"}
         )
-        (stand / "workbench.py").write_text("def job_request(script):\n    return %r if script.endswith('train.py') else None" % request)
-        script = "import os; print(job.name, dict(job.parameters), list(job.outputs), os.environ['K']); job.outputs['model'].rmdir()"
+        (stand / "workbench.py").write_text(
+            "def job_request(script):\n    return %r if script.endswith('train.py') else None" % request
+        )
+        script = "import os; print(job.name, dict(job.parameters), list(job.outputs), os.environ['K'])"
         shown = self.by_hand(script, "--max_iter", "5", "--verbose", PYTHONPATH=str(stand.parent))
         self.assertEqual(shown, "flights-train-3fa9c1d2e4 {'max_iter': 5, 'rate': 0.1} ['model'] v\n")
+        self.assertTrue((self.home / "o").is_dir())
         (stand / "workbench.py").write_text("import absent_package")
         self.assertEqual(self.by_hand("print(job.name)", PYTHONPATH=str(stand.parent)), "train\n")
 

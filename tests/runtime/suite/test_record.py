@@ -24,7 +24,9 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(read_record(self.path).metrics, {"auc": 1 / 3, "n": 3.0})
 
     def test_a_step_that_was_not_given_is_absent(self):
-        self.assertEqual(json.loads(record.metric_line(Metric("a", 1.0, None, "t"))), {"name": "a", "value": 1, "time": "t"})
+        self.assertEqual(
+            json.loads(record.metric_line(Metric("a", 1.0, None, "t"))), {"name": "a", "value": 1, "time": "t"}
+        )
 
     def test_numbers_that_json_lacks_are_kept(self):
         for value, word in {math.nan: "NaN", math.inf: "Infinity", -math.inf: "-Infinity"}.items():

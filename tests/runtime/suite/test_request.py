@@ -3,10 +3,9 @@
 import json
 import tempfile
 import unittest
-from dataclasses import asdict
 
 from cloudml.runtime import RequestError
-from cloudml.runtime.request import document, expand, parse, read
+from cloudml.runtime.request import _KINDS, Request, document, expand, parse, read
 
 MINIMAL = {"version": 1, "name": "n", "script": "train.py", "source": "/src", "record": "/r"}
 
@@ -25,6 +24,9 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(request.checkpoints, "/r/checkpoints")
         self.assertEqual((request.hosts, request.current_host, request.leads), (("localhost",), "localhost", True))
         self.assertEqual((request.timeout_s, request.grace_s), (None, 30))
+
+    def test_every_field_is_checked(self):
+        self.assertEqual(set(_KINDS), {"version", *Request._fields})
 
     def test_null_is_the_default(self):
         self.assertEqual(parse({**MINIMAL, "inputs": None, "grace_s": None, "hosts": None}, {}), parse(MINIMAL, {}))
@@ -80,7 +82,7 @@ class RequestTest(unittest.TestCase):
         odd = {**MINIMAL, "inputs": {"a": "/$${x}/$$${y}"}, "parameters": {"n": None, "s": "${x}"}, "arguments": ["a"]}
         request = parse(odd, {"y": "1"})
         again = parse(json.loads(json.dumps(document(request))), {"x": "other"})
-        self.assertEqual(asdict(again), asdict(request))
+        self.assertEqual(again, request)
 
     def test_a_file_that_is_no_json_is_named(self):
         with tempfile.NamedTemporaryFile("w") as file:

@@ -6,9 +6,10 @@ import threading
 import unittest
 import zipfile
 
+from driving import JobCase
+
 from cloudml.runtime import requirements
 from cloudml.runtime.requirements import InstallError, blamed, identity
-from driving import JobCase
 
 SCRIPT = "import greeting\nopen('../seen', 'w').write(greeting.WORD + ' ' + greeting.__file__)"
 
@@ -22,7 +23,9 @@ class RequirementsTest(JobCase):
         with zipfile.ZipFile(str(path), "w") as wheel:
             wheel.writestr("greeting.py", "WORD = 'hello %s'\n" % version)
             wheel.writestr(info + "/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: %s\n" % version)
-            wheel.writestr(info + "/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(
+                info + "/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
             names = ["greeting.py", info + "/METADATA", info + "/WHEEL", info + "/RECORD"]
             wheel.writestr(info + "/RECORD", "".join("%s,,\n" % name for name in names))
 
@@ -147,7 +150,9 @@ class RequirementsTest(JobCase):
             "ERROR: Invalid requirement: 'x=1': Expected end": "x=1",
             "ERROR: Package 'numpy' requires a different Python: 3.8.18 not in '>=3.9'": "numpy",
             "ERROR: Failed building wheel for lightgbm": "lightgbm",
-            "ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies.": "a==1 and b==2",
+            "ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies.": (
+                "a==1 and b==2"
+            ),
             "ERROR: Could not open requirements file: [Errno 2] No such file or directory: 'more.txt'": "more.txt",
             "Killed": "",
         }.items():  # fmt: skip

@@ -92,7 +92,9 @@ class SignalsTest(JobCase):
         self.gone("child")
 
     def test_a_shell_scripts_child_gets_the_signal_and_its_grace(self):
-        self.write("src/polite.py", POLITE.replace("CODE", "9").replace("sys.exit", "open('../saved', 'w').close(); sys.exit"))
+        self.write(
+            "src/polite.py", POLITE.replace("CODE", "9").replace("sys.exit", "open('../saved', 'w').close(); sys.exit")
+        )
         self.write("src/run.sh", "python3 polite.py\n".replace("python3", __import__("sys").executable))
         driver = self.start(dict(self.request(), script="run.sh"))
         driver.terminate()

@@ -34,12 +34,15 @@ class VariablesTest(unittest.TestCase):
             "SM_CHANNEL_TRAIN_SET": "/in/train", "SM_HP_MAX_ITER": "200", "SM_HP_FLAG": "true", "SM_HP_TEXT": "a b",
             "SM_HP_NONE": "", "SM_HP_LIST": "[1]", "SM_HOSTS": '["a","b"]', "SM_CURRENT_HOST": "b", "SM_NUM_CPUS": "4",
             "SM_NUM_GPUS": "1", "SM_INPUT_DIR": "/tmp/x/input", "SM_OUTPUT_DATA_DIR": "/r/output/data",
-            "SM_MODULE_NAME": "pkg.train", "SM_USER_ENTRY_POINT": "pkg/train.py", "SM_USER_ARGS": '["--max_iter","200"]',
+            "SM_MODULE_NAME": "pkg.train", "SM_USER_ENTRY_POINT": "pkg/train.py",
+            "SM_USER_ARGS": '["--max_iter","200"]',
         }  # fmt: skip
         self.assertEqual({name: made.get(name) for name in expected}, expected)
         self.assertEqual(json.loads(made["SM_HPS"]), REQUEST.parameters)
         training = json.loads(made["SM_TRAINING_ENV"])
-        self.assertEqual((training["hosts"], training["master_hostname"], training["is_master"]), (["a", "b"], "a", False))
+        self.assertEqual(
+            (training["hosts"], training["master_hostname"], training["is_master"]), (["a", "b"], "a", False)
+        )
         self.assertEqual(json.loads(made["SM_RESOURCE_CONFIG"])["current_host"], "b")
 
     def test_vertex_scripts_find_theirs(self):
@@ -79,13 +82,23 @@ class VariablesTest(unittest.TestCase):
         self.assertEqual(self.made({"K": "other", "L": "kept"})["L"], "kept")
 
     def test_what_no_variable_can_hold_is_left_out_and_told(self):
-        request = Request("n", "s.py", "/s", "/r", parameters={"big": "x" * 100_001, "nul": "\0"}, hosts=("h",), current_host="h")
+        request = Request(
+            "n", "s.py", "/s", "/r", parameters={"big": "x" * 100_001, "nul": "\0"}, hosts=("h",), current_host="h"
+        )
         made, left_out = variables(SCENE._replace(request=request), {})
         self.assertEqual(left_out, ["SM_HPS", "SM_HP_BIG", "SM_HP_NUL", "SM_TRAINING_ENV"])
         self.assertFalse(set(left_out) & set(made))
 
     def test_all_variables_together_stay_under_the_limit(self):
-        request = Request("n", "s.py", "/s", "/r", parameters={"p%d" % i: "x" * 90_000 for i in range(30)}, hosts=("h",), current_host="h")
+        request = Request(
+            "n",
+            "s.py",
+            "/s",
+            "/r",
+            parameters={"p%d" % i: "x" * 90_000 for i in range(30)},
+            hosts=("h",),
+            current_host="h",
+        )
         self.assertLess(sum(map(len, self.made({}, request).values())), 600_000)
 
     def test_the_config_files_are_sagemakers(self):

@@ -77,9 +77,10 @@ def needs(resource: str, spec: AnySpec, provider: str) -> Iterator[tuple[Capabil
     for capability, field, asked in NEEDS[section]:
         if asked(spec):
             yield capability, f"{resource}.{field}"
-    if section in EXACT and provider in spec.machine.exact:
+    machine = getattr(spec, "machine", None)
+    if machine and provider in machine.exact:
         yield EXACT[section], f"{resource}.machine.exact.{provider}"
-    if section in OWN_WORDS and provider in spec.native:
+    if provider in getattr(spec, "native", {}):
         yield OWN_WORDS[section], f"{resource}.{provider}"
 
 

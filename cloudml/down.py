@@ -94,7 +94,7 @@ def down(provider: Provider, project: str, target: str, listener: Listener) -> D
 def _delete(provider: Provider, section: str, status: Status, listener: Listener) -> str:
     """Why it could not be deleted, or ""."""
     began = time.monotonic()
-    seen = {"resource": status.resource, "name": status.name, "action": "delete"}
+    seen: dict[str, Any] = {"resource": status.resource, "name": status.name, "action": "delete"}
     listener(Event(event=Happened.STARTED, **seen))
     try:
         service(provider, section).delete(status.name)

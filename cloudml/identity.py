@@ -70,19 +70,23 @@ class Contents:
         Raises:
             SpecError: A file is missing or cannot be read, or the reference leads nowhere.
         """
-        return self._once("identity", resource, self._identity)
+        found: Identity = self._once("identity", resource, self._identity)
+        return found
 
     def manifest(self, resource: str) -> Manifest:
         """The files of that dataset."""
-        return self._once("manifest", resource, self._manifest)
+        found: Manifest = self._once("manifest", resource, self._manifest)
+        return found
 
     def source(self, resource: str) -> Source | None:
         """The code that travels with that job or model; None for a model without a predictor."""
-        return self._once("source", resource, self._source)
+        found: Source | None = self._once("source", resource, self._source)
+        return found
 
     def requirements(self, resource: str) -> str:
         """The text of its requirements.txt; empty without one."""
-        return self._once("requirements", resource, self._requirements)
+        found: str = self._once("requirements", resource, self._requirements)
+        return found
 
     def _once(self, kind: str, resource: str, make: Any) -> Any:
         key = (kind, resource)
@@ -133,7 +137,7 @@ class Contents:
         spec = self._spec(resource)
         if not spec.requirements:
             return ""
-        path = self._folder(resource, spec) / spec.requirements
+        path: Path = self._folder(resource, spec) / spec.requirements
         try:
             return path.read_text("utf-8")
         except OSError as error:

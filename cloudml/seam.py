@@ -94,6 +94,14 @@ class Jobs(Protocol):
         ...
 
 
+class RunsInProcess(Protocol):
+    """What the jobs of a provider with Capability.JOB_IN_PROCESS can besides."""
+
+    def run_in_process(self, resource: JobResource) -> JobStatus:
+        """Run the script in the calling process, to its end."""
+        ...
+
+
 class Models(Protocol):
     """Registered versions."""
 

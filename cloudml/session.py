@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cloudml import down as downs
 from cloudml.errors import AlreadyExistsError
@@ -19,12 +19,12 @@ from cloudml.up import Up, UpResult
 from cloudml.waiting import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from cloudml.events import Listener
     from cloudml.progress import Progress
-    from cloudml.seam import Provider
+    from cloudml.seam import Provider, RunsInProcess
     from cloudml.specs import ProjectSpec
     from cloudml.status import JobStatus, Status
     from cloudml.storage import DigestCache
@@ -148,8 +148,8 @@ class Session:
         before = tuple(one for one in leans_on(specs[reference]) if one in specs)
         if before:
             self.up(before)
-        run: Callable[[JobResource], JobStatus] = self.provider.jobs.run_in_process
-        return run(self._job(reference))
+        jobs = cast("RunsInProcess", self.provider.jobs)
+        return jobs.run_in_process(self._job(reference))
 
     def _job(self, reference: str) -> JobResource:
         (step,) = steps(self.builder((reference,)), self.target.plugin, (reference,), look=False)

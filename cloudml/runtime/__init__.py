@@ -1,1 +1,19 @@
-"""."""
+"""What runs inside a container, or beside your code: standard library only, Python 3.8 and later.
+
+    from cloudml import runtime
+
+    job = runtime.job()
+    rows = (job.inputs["train"] / "rows.csv").read_text()
+    job.log_metric("auc", 0.74)
+
+This folder travels with the user's code to every provider, and imports nothing of cloudml outside itself.
+"""
+
+from __future__ import annotations
+
+from cloudml.runtime.inside import running
+from cloudml.runtime.job import Job, job
+from cloudml.runtime.record import Metric, Record, read_metrics, read_record
+from cloudml.runtime.request import RequestError
+
+__all__ = ["Job", "Metric", "Record", "RequestError", "job", "read_metrics", "read_record", "running"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StrictFloat, model_validator
 
-from cloudml.specs.base import Cron, Duration, Name, Spec
+from cloudml.specs.base import Cron, Duration, Name, Spec, conflict, once
 from cloudml.specs.references import DataReference, EndpointReference
 
 Metric = Literal["psi", "js", "ks", "wasserstein", "linf", "chi2", "missing", "out_of_range", "new_category"]
@@ -17,9 +17,9 @@ class CheckSpec(Spec):
 
     metric: Metric
     """The distance or share; docs/monitoring.md has the definitions."""
-    max: float = Field(ge=0)
+    max: StrictFloat = Field(ge=0)
     """The largest value that is still well."""
-    columns: tuple[str, ...] | None = Field(default=None, min_length=1)
+    columns: Annotated[tuple[str, ...] | None, AfterValidator(once)] = Field(default=None, min_length=1)
     """Which columns; every one to which the metric applies when left out."""
     on: Literal["features", "predictions"] = "features"
     """Compare what was asked, or what was answered."""
@@ -27,7 +27,7 @@ class CheckSpec(Spec):
     @model_validator(mode="after")
     def _columns_are_features(self) -> CheckSpec:
         if self.on == "predictions" and self.columns:
-            raise ValueError("`columns` are features; leave it out with `on: predictions`")
+            raise conflict("columns", "`columns` are features; leave them out with `on: predictions`")
         return self
 
 

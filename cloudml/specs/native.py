@@ -13,8 +13,9 @@ from cloudml.specs.base import PROVIDERS, Spec
 class WithNative(Spec):
     """A spec that may carry a provider's own words.
 
-    In the project file, and as keyword arguments, a block is called by the provider's name: ``aws: {…}``. It is
-    merged into that provider's native request last, and refused where it touches what cloudml sets.
+    In the project file, and as keyword arguments, the blocks are called by the provider's name: ``aws: {…}``. What
+    stands in a block is merged into that provider's native request last, and refused where it touches what cloudml
+    sets.
     """
 
     native: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, json_schema_extra={"cloudml": "native"})
@@ -30,4 +31,5 @@ class WithNative(Spec):
         if not blocks:
             return given
         rest = {key: value for key, value in given.items() if key not in known}
-        return {**rest, "native": {**rest.get("native", {}), **blocks}}
+        before = rest.get("native", {})
+        return {**rest, "native": {**before, **blocks} if isinstance(before, Mapping) else before}

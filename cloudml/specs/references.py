@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-_NAME = r"[a-z][a-z0-9-]{0,30}"
-_PORT = r"[a-z][a-z0-9_]{0,30}"
+from cloudml.specs.base import METRIC, NAME, PORT
+
+_NAME, _PORT, _METRIC = (pattern.strip("^$") for pattern in (NAME, PORT, METRIC))
 
 DataReference = Annotated[str, StringConstraints(pattern=rf"^(datasets\.{_NAME}|jobs\.{_NAME}\.{_PORT})$")]
 OutputReference = Annotated[str, StringConstraints(pattern=rf"^jobs\.{_NAME}\.{_PORT}$")]
-MetricReference = Annotated[str, StringConstraints(pattern=rf"^jobs\.{_NAME}\.[A-Za-z][A-Za-z0-9_./-]*$")]
+MetricReference = Annotated[str, StringConstraints(pattern=rf"^jobs\.{_NAME}\.{_METRIC}$")]
 ModelReference = Annotated[str, StringConstraints(pattern=rf"^models\.{_NAME}$")]
 EndpointReference = Annotated[str, StringConstraints(pattern=rf"^endpoints\.{_NAME}$")]
 

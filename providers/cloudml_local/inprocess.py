@@ -1,0 +1,35 @@
+"""What runs in the calling process instead of one of its own: jobs for a debugger."""
+
+from __future__ import annotations
+
+import runpy
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from cloudml.runtime import running
+from cloudml_local import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cloudml.resources import JobResource
+    from cloudml_local.places import Run
+
+
+def run(resource: JobResource, request: Mapping[str, Any], run: Run) -> None:
+    """Run the script as ``__main__`` of this process, where breakpoints work; how it ended is in its record.
+
+    What the script raises is printed and ends the job, as in a process of its own; an interrupt goes through.
+    """
+    from cloudml.source import pack
+
+    processes.remove(run.folder)
+    run.folder.mkdir(parents=True)
+    pack(resource.source, run.code)
+    try:
+        with running(request):
+            runpy.run_path(str(run.code / resource.spec.script), run_name="__main__")
+    except SystemExit:
+        return
+    except Exception:  # noqa: BLE001  a script may raise anything; the record says what
+        traceback.print_exc()

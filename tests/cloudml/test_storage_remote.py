@@ -236,6 +236,12 @@ def test_an_error_without_a_class_of_its_own_is_told_by_its_words(text, error):
     assert type(failures.failure(GenericError(text), "s3://b/k")) is error
 
 
+def test_a_missing_bucket_is_told_from_a_missing_object():
+    missing = failures.failure(FileNotFoundError("404 Not Found: <Code>NoSuchBucket</Code>"), "s3://b/k")
+    assert missing.hint == "create it, or correct its name"
+    assert not failures.failure(FileNotFoundError("404 Not Found: <Code>NoSuchKey</Code>"), "s3://b/k").hint
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

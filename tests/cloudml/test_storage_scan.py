@@ -147,18 +147,34 @@ def test_a_name_that_not_every_store_holds_is_refused(root, name):
         scan("data", root, DigestCache(root / "cache.db"))
 
 
-def test_a_file_that_grows_while_it_is_read_is_reported(root, monkeypatch):
+def append(path):
+    with path.open("a") as file:
+        file.write("more")
+
+
+def overwrite(path):
+    with path.open("r+") as file:
+        file.write("y")
+
+
+def replace(path):
+    path.with_suffix(".new").write_text("y" * 3000)
+    path.with_suffix(".new").replace(path)
+    os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+@pytest.mark.parametrize("change", [append, overwrite, replace])
+def test_a_file_that_changes_while_it_is_read_is_reported(root, monkeypatch, change):
     lay(root, "data/a.bin", content="x" * 3000)
     monkeypatch.setattr(digests, "CHUNK_BYTES", 1000)
 
     class Writer:
         def advance(self, done, total, label, /):
             if done == 1000:
-                with (root / "data/a.bin").open("a") as file:
-                    file.write("more")
+                change(root / "data/a.bin")
 
     with pytest.raises(SpecError, match=r"a\.bin` changed while it was read"):
-        scan("data", root, None, Writer())
+        scan("data/*.bin", root, None, Writer())
 
 
 def test_an_unchanged_folder_is_not_read_again(root):

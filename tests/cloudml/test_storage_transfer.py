@@ -275,6 +275,7 @@ def test_an_interrupted_pull_goes_on_where_it_was(storage, root):
     progress = Recorder()
     storage.pull("d", root / "out", progress)
     assert progress.seen[0] == (2 * pulling.PIECE_BYTES, len(large))
+    assert progress.seen[-1] == (len(large), len(large))
     assert content(root / "out") == {"large": large}
 
 

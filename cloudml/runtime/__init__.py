@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Metric", "Record", "RequestError", "job", "read_metrics", "read_record", "running"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name
+def __getattr__(name: str) -> Any:
     if name == "running":  # no script needs it, and every script waits for its imports
         from cloudml.runtime.inside import running
 

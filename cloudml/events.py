@@ -51,7 +51,11 @@ class Event:
     def as_json(self) -> dict[str, Any]:
         """The event as one line of `--json`; what is not known is left out."""
         keys = ("resource", "action", "state", "name", "message", "seconds", "done", "total")
-        said = {key: value for key in keys if (value := getattr(self, key)) not in ("", None)}
+        said = {
+            key: str(value) if isinstance(value, StrEnum) else value
+            for key in keys
+            if (value := getattr(self, key)) not in ("", None)
+        }
         return {"event": str(self.event), **said, **self.details}
 
 

@@ -26,6 +26,9 @@ BUILT_IN = frozenset({"__import__", "exec", "execfile"})
 UNTOLD = frozenset({"exec", "execfile", "iter_modules", "walk_packages"})
 """Those whose argument, even a literal, does not tell which modules are wanted."""
 
+TELLING = {"spec_from_file_location": 1}
+"""Which argument tells what is wanted, where it is not the first."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Import:
@@ -93,7 +96,8 @@ def _call(call: ast.Call, found: Imports, aliases: dict[str | None, str]) -> Non
     name = _called(call.func, aliases)
     if name not in DYNAMIC | BUILT_IN:
         return
-    literal = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+    told = call.args[TELLING.get(name, 0) :]
+    literal = told[0].value if told and isinstance(told[0], ast.Constant) else None
     if not isinstance(literal, str) or name in UNTOLD:
         found.dynamic = True
     elif not literal.endswith(".py"):  # that is a path, and found as one

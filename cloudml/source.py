@@ -132,7 +132,10 @@ def _read_by_code(relative: Path) -> bool:
 
 def _matcher(root: Path, exclude: Iterable[str]) -> Callable[[Path], bool]:
     """Whether a file belongs to one of the excluded datasets."""
-    split = [patterns.split(os.path.normpath(root / text).replace(os.sep, "/")) for text in exclude]
+    split = [
+        (os.path.normpath(root / fixed), parts)
+        for fixed, parts in (patterns.split(Path(os.path.relpath(root / text, root)).as_posix()) for text in exclude)
+    ]
 
     def matches(file: Path) -> bool:
         return any(
@@ -151,7 +154,7 @@ def _hashed(root: Path, chosen: Iterable[Path], named: frozenset[Path]) -> Itera
         size = _size(file)
         if size > LARGEST_BYTES and file not in named:
             raise SpecError(
-                f"`{path}` would travel with the code, has {size / 10**6:.0f} MB, and {LARGEST_BYTES // 10**6} is the most",
+                f"`{path}` would travel with the code, has {size / 10**6:.0f} MB; {LARGEST_BYTES // 10**6} is the most",
                 hint="declare it as a dataset and read it as an input, or leave it out with a line in .cloudmlignore",
             )
         yield SourceFile(path, sha256(str(file), size), size)

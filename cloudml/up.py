@@ -140,10 +140,10 @@ class Up:
     def _step(self, step: Step) -> None:
         began = time.monotonic()
         reference = step.reference
-        self.listener(
-            Event(event=Happened.STARTED, resource=reference, action=step.action, name=step.name, message=step.why)
-        )
         try:
+            action, why = judge(step.resource, present(self.provider, step.resource))
+            step = replace(step, action=action, why=why)
+            self.say(Happened.STARTED, step, began, message=why)
             status, reused = self._bring(step, began)
         except CloudMLError as error:
             if not isinstance(error, StoppedError):

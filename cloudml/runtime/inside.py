@@ -7,8 +7,7 @@ import os
 import sys
 from typing import Any, Iterator, Mapping
 
-from cloudml.runtime import job as jobs
-from cloudml.runtime import outcome, record, requirements, staging
+from cloudml.runtime import jobs, outcome, record, requirements, staging
 from cloudml.runtime.outcome import Outcome
 from cloudml.runtime.request import Request, parse
 

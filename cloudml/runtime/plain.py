@@ -15,10 +15,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -44,7 +42,7 @@ def find() -> Found:
         return Found(made_up(script, given, os.environ), closed=False)
     request = parse(document, os.environ)
     known = {name: value for name, value in given.items() if name in request.parameters}
-    return Found(replace(request, parameters={**request.parameters, **known}), closed=True)
+    return Found(request._replace(parameters={**request.parameters, **known}), closed=True)
 
 
 def arguments(argv: Sequence[str]) -> dict[str, Any]:
@@ -102,9 +100,15 @@ def prepare(found: Found) -> None:
         os.makedirs(path, exist_ok=True)
     for name, value in request.environment.items():
         os.environ.setdefault(name, value)
-    if multiprocessing.parent_process() is None:  # a worker adds to the record that its parent began
+    if not _is_worker():
         record.begin(request.record, request.parameters, resumed=bool(os.listdir(request.checkpoints)))
         record.write_json(request.record, "versions.json", record.versions())
+
+
+def _is_worker() -> bool:
+    """Was this process started by multiprocessing? Then it adds to the record that its parent began."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 def _of_project(script: str) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -17,30 +18,35 @@ from cloudml.runtime.record import TAIL_LINES
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
-_CHUNK_BYTES = 65_536  # a longer line passes in pieces
+_PIPE_BYTES = 1 << 20  # more than a pipe holds; a longer line passes in pieces
 _LOOK_S = 0.5  # how long a deadline may be overslept
 _DRAIN_S = 5.0  # for the last lines of something that left the group and keeps the pipe
 _FORWARDED = (signal.SIGTERM, signal.SIGINT)
 
 
 class Tail:
-    """The last lines of both streams."""
+    """The last lines of both streams, as they came.
+
+    Attributes:
+        last: The last line that is not blank: of the error stream, or of the other one if nothing came there.
+    """
 
     def __init__(self) -> None:
+        self.last = ""
         self._lines: deque[bytes] = deque(maxlen=TAIL_LINES)
+        self._error = False
 
-    def add(self, line: bytes) -> None:
-        self._lines.append(line)
+    def add(self, lines: Sequence[bytes], *, error: bool) -> None:
+        self._lines.extend(lines[-TAIL_LINES:])
+        self._error = self._error or error
+        for line in reversed(lines):
+            if line.strip() and error == self._error:
+                self.last = line.decode("utf-8", "replace").strip()
+                break
 
     @property
     def text(self) -> str:
         return b"".join(self._lines).decode("utf-8", "replace")
-
-    @property
-    def last(self) -> str:
-        """The last line that is not blank."""
-        lines = [line for line in self.text.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else ""
 
 
 class Stop:
@@ -149,11 +155,10 @@ def run(command: Sequence[str], *, cwd: str, env: Mapping[str, str], tail: Tail,
     child = subprocess.Popen(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
     )
-    readers = [_reader(child.stdout, sys.stdout.buffer, tail), _reader(child.stderr, sys.stderr.buffer, tail)]
+    pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
+    pump.start()
     stop.watch(child, whole_group=command[0] == "sh")
-    limit = time.monotonic() + _DRAIN_S
-    for reader in readers:
-        reader.join(max(limit - time.monotonic(), 0))
+    pump.join(_DRAIN_S)
     return code(child.returncode)
 
 
@@ -162,23 +167,61 @@ def code(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def _reader(source: IO[bytes] | None, out: IO[bytes], tail: Tail) -> threading.Thread:
-    thread = threading.Thread(target=_pass_on, args=(source, out, tail), daemon=True)
-    thread.start()
-    return thread
+class _Stream:
+    """One of a child's streams on its way to ours, by whole lines."""
+
+    def __init__(self, source: IO[bytes], out: IO[bytes], tail: Tail, *, error: bool) -> None:
+        self.open = True
+        self.descriptor = source.fileno()
+        self._out, self._tail, self._error = out, tail, error
+        self._pending = b""
+        self._heard = True
+        os.set_blocking(self.descriptor, False)
+
+    def take(self) -> None:
+        """Pass on what has come, if anything has."""
+        try:
+            data = os.read(self.descriptor, _PIPE_BYTES)
+        except BlockingIOError:
+            return
+        self.open = data != b""
+        text = self._pending + data
+        whole = len(text) if not self.open or len(text) > _PIPE_BYTES else text.rfind(b"\n") + 1
+        self._pending = text[whole:]
+        if whole:
+            self._pass_on(text[:whole])
+
+    def _pass_on(self, text: bytes) -> None:
+        *lines, rest = text.split(b"\n")
+        self._tail.add([line + b"\n" for line in lines] + [rest] * bool(rest), error=self._error)
+        try:
+            if self._heard:
+                self._out.write(text)
+                self._out.flush()
+        except OSError:  # nobody listens any more: the job goes on, and its pipe must not fill
+            self._heard = False
 
 
-def _pass_on(source: IO[bytes], out: IO[bytes], tail: Tail) -> None:
-    heard = True
-    with source:
-        for line in iter(lambda: source.readline(_CHUNK_BYTES), b""):
-            tail.add(line)
-            try:
-                if heard:
-                    out.write(line)
-                    out.flush()
-            except OSError:  # nobody listens any more: the job goes on, and its pipe must not fill
-                heard = False
+def _pump(child: subprocess.Popen[bytes], tail: Tail) -> None:
+    """Pass on both streams until they end.
+
+    When something has come on the error stream, all that was printed before it lies in the other pipe: that goes
+    first, so that the last words of a failing script come last.
+    """
+    if child.stdout is None or child.stderr is None:
+        return
+    with child.stdout, child.stderr, selectors.DefaultSelector() as selector:
+        out = _Stream(child.stdout, sys.stdout.buffer, tail, error=False)
+        error = _Stream(child.stderr, sys.stderr.buffer, tail, error=True)
+        for stream in (out, error):
+            selector.register(stream.descriptor, selectors.EVENT_READ, stream)
+        while selector.get_map():
+            ready = [key.data for key, _ in selector.select()]
+            for stream in (out, error):
+                if stream.open and (stream in ready or stream is out):
+                    stream.take()
+                    if not stream.open:
+                        selector.unregister(stream.descriptor)
 
 
 def _alive(group: int) -> bool:

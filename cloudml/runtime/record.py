@@ -13,11 +13,12 @@ Times are ISO 8601 in UTC. Files are replaced in one step, metrics.jsonl grows b
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
 import platform
-from dataclasses import dataclass, field
+import sys
 from datetime import datetime, timezone
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -34,8 +35,7 @@ class Metric(NamedTuple):
     time: str = ""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A run as its folder tells it; what cannot be read is empty, and the state then `unknown`."""
 
     path: str
@@ -46,8 +46,8 @@ class Record:
     reason: str = ""
     pid: int | None = None
     points: Sequence[Metric] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = {}
+    versions: Mapping[str, Any] = {}
     tail: str = ""
 
     @property
@@ -77,15 +77,17 @@ def parse_metrics(text: str) -> list[Metric]:
 
 
 def versions(site: str | None = None) -> dict[str, Any]:
-    """This Python and the packages it can import, those in *site* first."""
-    import sys
-    from importlib import metadata  # slow, and only the driver asks
+    """This Python and the packages it can import, those in *site* first.
 
+    The packages are found by their metadata files; importlib.metadata says the same, and costs every job its import.
+    """
     packages: dict[str, str] = {}
-    for found in metadata.distributions(path=[*([site] if site else []), *sys.path]):
-        name = found.metadata.get("Name")
-        if name:
-            packages.setdefault(name, found.version)
+    for folder in [site, *sys.path] if site else sys.path:
+        for pattern in ("*.dist-info/METADATA", "*.egg-info/PKG-INFO", "*.egg-info"):
+            for path in glob.iglob(os.path.join(glob.escape(folder), pattern)):
+                found = _metadata(path)
+                if "name" in found:
+                    packages.setdefault(found["name"], found.get("version", ""))
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -160,6 +162,19 @@ def _point(line: str) -> Metric | None:
         return Metric(content["name"], number, content.get("step"), content.get("time", ""))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _metadata(path: str) -> dict[str, str]:
+    """The fields at the top of a package's metadata, their names in lower case."""
+    found: dict[str, str] = {}
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                key, colon, value = line.partition(":")
+                if not colon or {"name", "version"} <= set(found):
+                    break
+                found.setdefault(key.lower(), value.strip())
+    return found
 
 
 def _text(path: str | os.PathLike[str], name: str) -> str:

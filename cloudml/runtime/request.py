@@ -30,7 +30,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, Callable, Mapping, NamedTuple
 
@@ -49,8 +48,7 @@ class RequestError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request with every path resolved; the keys of the document above."""
 
     name: str
@@ -58,10 +56,10 @@ class Request:
     source: str
     record: str
     resource: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = {}
+    outputs: Mapping[str, str] = {}
+    parameters: Mapping[str, Any] = {}
+    environment: Mapping[str, str] = {}
     arguments: tuple[str, ...] = ()
     checkpoints: str = ""
     requirements: str | None = None
@@ -163,7 +161,7 @@ def read(path: str, environ: Mapping[str, str]) -> Request:
 
 def document(request: Request) -> dict[str, Any]:
     """The document that `parse` reads back as the same request, whatever the environment."""
-    content: dict[str, Any] = {"version": VERSION, **asdict(request)}
+    content: dict[str, Any] = {"version": VERSION, **request._asdict()}
     for key in ("source", "record", "checkpoints", "requirements", "site"):
         content[key] = content[key] and _escaped(content[key])
     for key in ("inputs", "outputs"):
@@ -225,8 +223,7 @@ def _resolved(request: Request, environ: Mapping[str, str]) -> Request:
         return os.path.abspath(os.path.join(base, place))
 
     source = path(request.source)
-    return replace(
-        request,
+    return request._replace(
         source=source,
         record=path(request.record),
         checkpoints=path(request.checkpoints),
@@ -235,6 +232,3 @@ def _resolved(request: Request, environ: Mapping[str, str]) -> Request:
         inputs={name: path(text) for name, text in request.inputs.items()},
         outputs={name: path(text) for name, text in request.outputs.items()},
     )
-
-
-assert set(_KINDS) == {"version", *(item.name for item in fields(Request))}

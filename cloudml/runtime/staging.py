@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import replace
 from typing import Iterator, Mapping, NamedTuple
 
 from cloudml.runtime import arguments, contract, record, variables
@@ -57,7 +56,7 @@ def staged(request: Request, environ: Mapping[str, str]) -> Iterator[Stage]:
     folder = os.path.realpath(tempfile.mkdtemp(prefix="cloudml-"))
     try:
         grows = contract.appends(place, environ)
-        live = replace(request, record=place if grows else os.path.join(folder, "record"))
+        live = request._replace(record=place if grows else os.path.join(folder, "record"))
         record.begin(live.record, request.parameters, resumed=bool(os.listdir(request.checkpoints)))
         with open(os.path.join(folder, "request.json"), "w", encoding="utf-8") as file:
             json.dump(document(live), file)

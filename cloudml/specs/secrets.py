@@ -32,11 +32,6 @@ _VALUE = re.compile(
 )
 
 
-def is_secret(text: str) -> bool:
-    """Whether *text* looks like a key or a token of a known kind."""
-    return _VALUE.search(text) is not None
-
-
 def secrets(value: Any, path: Path = ()) -> Iterator[Problem]:
     """Every secret in a file; by the look of values everywhere, by the names of keys in targets."""
     if isinstance(value, dict):
@@ -48,5 +43,5 @@ def secrets(value: Any, path: Path = ()) -> Iterator[Problem]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from secrets(inner, (*path, index))
-    elif isinstance(value, str) and is_secret(value):
+    elif isinstance(value, str) and _VALUE.search(value):
         yield Problem(path, "this value looks like a secret", HINT)

@@ -14,7 +14,6 @@ from cloudml.specs.base import METRIC, NAME, PARAMETER, PORT, PROJECT, VARIABLE
 from cloudml.specs.document import Problem
 from cloudml.specs.native import WithNative
 from cloudml.specs.project import SECTIONS
-from cloudml.specs.secrets import is_secret
 from cloudml.spelling import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -86,12 +85,12 @@ def _told(mistake: Mistake) -> Problem:
 
 
 def shown(value: Any) -> str:
-    """A value as a message may show it: short, on one line, and never a secret."""
+    """A value as a message may show it: short, on one line. Of a secret, another message is told in place of this."""
     if value is None:
         return "empty"
     if isinstance(value, dict | list | tuple):
         return "a block" if isinstance(value, dict) else "a list"
-    text = "…" if is_secret(str(value)) else " ".join(str(value).split())
+    text = " ".join(str(value).split())
     return f"`{text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '…'}`"
 
 

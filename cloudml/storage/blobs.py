@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -89,7 +90,7 @@ def protect(storage: Storage, path: str) -> None:
     """Make a blob in a file system read-only: datasets are links to it."""
     if storage.folder and os.name == "posix":
         file = storage.folder / path
-        with translated(str(file)):
+        with translated(str(file)), suppress(FileNotFoundError):  # swept meanwhile: the copy will find out
             if file.stat().st_mode & ANYONE_WRITES:
                 file.chmod(READ_ONLY)
 

@@ -73,7 +73,12 @@ BY_CLASS: Mapping[str, Meaning] = {
 }
 """By the name of the error's class or of one that it comes from."""
 
+NO_BUCKET = Meaning(NotFoundError, "`{url}` lies in no bucket that exists", "create it, or correct its name")
+
 BY_WORDS: Mapping[str, Meaning] = {
+    "NoSuchBucket": NO_BUCKET,
+    "The specified bucket does not exist": NO_BUCKET,
+    "ContainerNotFound": NO_BUCKET,
     "169.254.169.254": UNKNOWN_CALLER,
     "metadata.google.internal": UNKNOWN_CALLER,
     "metadata/computeMetadata": UNKNOWN_CALLER,
@@ -131,14 +136,14 @@ def _status(text: str) -> Meaning | None:
 
 
 def meaning(error: BaseException) -> Meaning:
-    """What *error* means, by its class, its words, its HTTP status or its errno; the first that says something."""
+    """What *error* means, by its words, its class, its HTTP status or its errno; the first that says something."""
     text = str(error)
-    for kind in type(error).__mro__:
-        if kind.__name__ in BY_CLASS:
-            return BY_CLASS[kind.__name__]
     for words, meant in BY_WORDS.items():
         if words in text:
             return meant
+    for kind in type(error).__mro__:
+        if kind.__name__ in BY_CLASS:
+            return BY_CLASS[kind.__name__]
     if status := _status(text):
         return status
     number = ERRNO.search(text)

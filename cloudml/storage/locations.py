@@ -41,7 +41,7 @@ class Location:
         if not self.web:
             return address(self.root, self.key)
         folder, question, query = self.root.partition("?")
-        return f"{folder}{quote(self.key)}{question}{query}"
+        return f"{folder}/{quote(self.key)}{question}{query}"
 
 
 def is_remote(location: str) -> bool:
@@ -79,7 +79,7 @@ def web(url: str) -> Location:
     split = urlsplit(url)
     folder, _, name = split.path.rpartition("/")
     query = f"?{split.query}" if split.query else ""
-    return Location(f"{split.scheme}://{split.netloc}{folder}/{query}", unquote(name))
+    return Location(f"{split.scheme}://{split.netloc}{folder}{query}", unquote(name))
 
 
 def address(root: str, key: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from cloudml.clock import EPOCH
-from cloudml.errors import NotFoundError, PermissionDeniedError, ProviderError, SpecError
+from cloudml.errors import NotFoundError, ProviderError, SpecError
 from cloudml.storage import patterns
 from cloudml.storage.failures import public, translated
 from cloudml.storage.locations import Location, address, opened, parsed
@@ -52,15 +52,13 @@ def _one(location: Location) -> Iterator[Entry]:
 
 
 def look(store: ObjectStore, key: str, shown: str) -> ObjectMeta:
-    """What the server says of *key*; asked by GET of one byte where it refuses HEAD (signed addresses)."""
+    """What the server says of *key*; asked by GET of one byte where it refuses HEAD, as for signed addresses."""
     import obstore
 
     try:
         with translated(shown):
             return obstore.head(store, key)
-    except NotFoundError:
-        raise
-    except (PermissionDeniedError, ProviderError):
+    except ProviderError:  # obstore says "not found" of a server that knows no HEAD
         with translated(shown):
             return obstore.get(store, key, options={"range": (0, 1)}).meta
 

@@ -7,6 +7,7 @@ test of a capability that the provider lacks must end in its declared refusal, b
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,8 +89,11 @@ def provider_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    return project_folder(tmp_path / "project")
+
+
+def project_folder(folder: Path) -> Path:
     """A project's folder: a table of ten rows, a script that trains on it, and a predictor."""
-    folder = tmp_path / "project"
     (folder / "data").mkdir(parents=True)
     rows = "\n".join(f"{height},{height / 2}" for height in range(150, 160))
     (folder / "data" / "table.csv").write_text(f"height,weight\n{rows}\n")
@@ -100,6 +104,12 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(provider_name: str, root: Path) -> Iterator[Client]:
+    with connected(provider_name, root) as client:
+        yield client
+
+
+@contextmanager
+def connected(provider_name: str, root: Path) -> Iterator[Client]:
     """The SDK's client over that provider, with nothing there yet and nothing left behind."""
     spec = ProjectSpec(project=PROJECT, targets={"there": {"provider": provider_name, **settings(provider_name)}})
     target = resolve(spec, "there", environ={})

@@ -11,7 +11,7 @@ from cloudml.specs import DatasetSpec, EndpointSpec, JobSpec, ModelSpec, Monitor
 from cloudml.specs.base import PROVIDERS
 from cloudml.specs.load import loads
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 WORDS = [
     "project", "targets", "datasets", "jobs", "models", "endpoints", "monitors", "provider", "path", "label", "script",

@@ -35,7 +35,9 @@ def test_a_good_project_built_in_python_passes():
 
 
 def test_a_cycle_is_printed_from_the_job_that_stands_first():
-    spec = project(job("z"), job("a", "o", x="jobs.c.o"), job("b", "o", x="jobs.a.o"), job("c", "o", x="jobs.b.o"))
+    spec = project(
+        job("z", x="jobs.c.o"), job("a", "o", x="jobs.c.o"), job("b", "o", x="jobs.a.o"), job("c", "o", x="jobs.b.o")
+    )
     (found,) = problems(spec).values()
     assert found.path == "jobs.a.inputs.x"
     assert found.message == "these jobs wait for each other: jobs.a -> jobs.b -> jobs.c -> jobs.a"

@@ -77,7 +77,7 @@ MISTAKES = [
     ("project: p1\njobs:\n  j: {}\n", 3, "jobs.j.script", "`script` is missing: a job needs it", "The script"),
     ("jobs: {}", 1, "project", "`project` is missing: a project needs it", "Its name"),
     (JOB + "    nodes: '3'", 5, "jobs.j.nodes", "`nodes` is `3`; a whole number is wanted", "leave the quotes out"),
-    (JOB + "    nodes: 1.5", 5, "jobs.j.nodes", "`nodes` is `1.5`; a whole number is wanted", ""),
+    (JOB + "    nodes:\n      1.5", 6, "jobs.j.nodes", "`nodes` is `1.5`; a whole number is wanted", ""),
     (JOB + "    nodes: 0", 5, "jobs.j.nodes", "must be at least 1", ""),
     (JOB + "    nodes: 4000", 5, "jobs.j.nodes", "must be at most 1024", ""),
     (JOB + "    nodes: true", 5, "jobs.j.nodes", "a whole number is wanted", ""),
@@ -204,8 +204,9 @@ def test_secrets_in_targets_are_refused_and_not_shown(problems, key, value):
 
 
 def test_a_secret_in_the_wrong_place_is_not_shown_either(problems):
-    for found in problems(JOB + "    nodes: AKIA1234567890ABCDEF\n").values():
-        assert "AKIA" not in found.message
+    for field in ("nodes", "timeout", "framework", "outputs", "source"):
+        (found,) = problems(f"project: p1\njobs: {{j: {{script: j.py, {field}: AKIA1234567890ABCDEF}}}}").values()
+        assert "looks like a secret" in found.message
 
 
 @pytest.mark.parametrize("key", ["kms_key", "role_arn", "key_vault", "token_uri"])

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, List, Mapping, SupportsFloat
 
-from cloudml.runtime import plain, record
+from cloudml.runtime import record
 from cloudml.runtime.named import Growing, Named
 from cloudml.runtime.request import Request, read
 
@@ -96,6 +96,8 @@ def leave() -> None:
 
 
 def _by_hand() -> Job:
+    from cloudml.runtime import plain  # not needed under the driver
+
     found = plain.find()
     plain.prepare(found)
     return Job(found.request, outputs=None if found.closed else Growing("output", plain.output))

@@ -95,12 +95,14 @@ class LocalDatasets:
         yield from map(self._lifted, self.state.find("datasets", project))
 
     def delete(self, name: str) -> None:
-        """Remove the version; files that no other version has go with it."""
+        """Remove the version; the contents that nothing else names go a day later, or with the last dataset."""
         if self.state.look("datasets", name) is None:
             return
         with translated("local:DeleteFiles"):
             self._storage().delete(f"datasets/{name}")
-        self.state.drop("datasets", name)
+            self.state.drop("datasets", name)
+            if not self.state.bin_when_empty("datasets", self.places.store):
+                self._storage().sweep()
 
     def _lifted(self, row: Row) -> DatasetStatus:
         return lift(row, str(self.places.folder("datasets", row.name)))

@@ -55,6 +55,7 @@ def lower(resource: EndpointResource, places: Places) -> dict[str, Any]:
         "model": resource.model,
         "folder": str(places.folder("models", resource.model)),
         "workers": max(1, spec.scale.min),
+        "environment": dict(machines.threads(spec.machine)),
         "capture": spec.capture,
         "capture_folder": str(folder / "capture"),
         "token_file": str(folder / "token"),

@@ -36,7 +36,7 @@ def connect(settings: LocalSettings, context: Context) -> Provider:
 
 def places(settings: LocalSettings, context: Context) -> Places:
     """Where things lie for a project."""
-    return Places((context.root / settings.state).absolute())
+    return Places((context.root / Path(settings.state).expanduser()).resolve())
 
 
 def _provider(where: Places, at_once: int | None) -> Provider:

@@ -26,6 +26,8 @@ PROC = Path("/proc")
 LOOK_S = 0.02
 """The pause between two looks at whether a process is gone."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+_started: set[int] = set()
+"""Children of this process that `start` made, to be let go when they have ended."""
 GONE = ("", "Z", "X")
 """States of a process that does nothing any more: unknown, zombie, dead (proc(5))."""
 
@@ -65,9 +67,12 @@ def _pid(known: str) -> int:
 
 
 def _reap(pid: int) -> None:
-    """Let a child of ours that has ended go."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    """Let a child that `start` made go if it has ended; other children belong to who made them."""
+    if pid in _started:
+        with suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                return
+        _started.discard(pid)
 
 
 def _began(pid: int) -> tuple[str, str]:
@@ -116,6 +121,7 @@ def start(module: str, *arguments: str, folder: Path, log: Path, blocked: Sequen
         )
     finally:
         os.close(descriptor)
+    _started.add(pid)
     return identity(pid)
 
 

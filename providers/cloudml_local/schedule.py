@@ -39,6 +39,7 @@ class Schedule:
     now: Callable[[], datetime] = clock.now
     ran: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     looked: datetime | None = None
+    running: dict[str, str] = field(default_factory=dict)
 
     def tick(self) -> list[str]:
         """Start the monitors that are due; their names."""
@@ -46,6 +47,7 @@ class Schedule:
         if self.looked is not None and timedelta(0) <= now - self.looked < timedelta(seconds=LOOK_S):
             return []
         self.looked = now
+        self.running = {name: known for name, known in self.running.items() if processes.alive(known)}
         started = [row.name for row in self.state.find("monitors") if self._due(row, now)]
         for name in started:
             self._start(name)
@@ -63,10 +65,12 @@ class Schedule:
         if not due(schedule, since, now):
             return False
         self.ran[row.name] = (schedule, now)
-        return True
+        return row.name not in self.running
 
     def _start(self, name: str) -> None:
         places = self.state.places
         folder = places.folder("monitors", name)
         folder.mkdir(parents=True, exist_ok=True)
-        processes.start("cloudml_local.monitors", str(places.home), name, folder=folder, log=folder / "log.txt")
+        self.running[name] = processes.start(
+            "cloudml_local.monitors", str(places.home), name, folder=folder, log=folder / "log.txt"
+        )

@@ -220,11 +220,7 @@ class State:
         with self._transaction(f"change {name}") as connection:
             old = _select(connection, section, name)
             row = change(old) if old is not None else None
-            if row is not None:
-                row = replace(row, updated=clock.now())
-                _delete(connection, section, name)
-                _insert(connection, row)
-            return row
+            return _put(connection, row)
 
     def claim(self, section: str, name: str, may: Callable[[Row, list[Row]], Row | None]) -> Row | None:
         """As `edit`, with all rows of the section in view."""
@@ -236,11 +232,7 @@ class State:
             everyone = [_row(one) for one in rows]
             mine = next((row for row in everyone if row.name == name), None)
             row = may(mine, everyone) if mine is not None else None
-            if row is not None:
-                row = replace(row, updated=clock.now())
-                _delete(connection, section, name)
-                _insert(connection, row)
-            return row
+            return _put(connection, row)
 
     @contextmanager
     def making(self, row: Row, *, then: str = "") -> Iterator[None]:
@@ -279,6 +271,15 @@ class State:
         if folder.exists():
             self.places.trash.mkdir(exist_ok=True)
             folder.rename(self.places.trash / uuid.uuid4().hex)
+
+    def bin_when_empty(self, section: str, folder: Path) -> bool:
+        """Remove *folder*, which serves a whole section, when the section has no object; whether it was so."""
+        with self._transaction(f"tidy {section}") as connection:
+            (number,) = connection.execute("SELECT count(*) FROM objects WHERE section = ?", (section,)).fetchone()
+            if not number:
+                self._bin(folder)
+        self.empty_trash()
+        return not number
 
     def clear(self, section: str, name: str) -> None:
         """Remove a folder that a crash left without a row, before a new one takes its place."""
@@ -324,6 +325,16 @@ def _delete(connection: sqlite3.Connection, section: str, name: str) -> None:
 def _insert(connection: sqlite3.Connection, row: Row) -> None:
     values = [_column(getattr(row, column)) for column in COLUMNS]
     connection.execute(f"INSERT INTO objects VALUES ({', '.join('?' * len(COLUMNS))})", values)  # noqa: S608  only marks
+
+
+def _put(connection: sqlite3.Connection, row: Row | None) -> Row | None:
+    """Put the changed row in the place of the old one; None is no change."""
+    if row is None:
+        return None
+    changed = replace(row, updated=clock.now())
+    _delete(connection, row.section, row.name)
+    _insert(connection, changed)
+    return changed
 
 
 def _column(value: Any) -> str:

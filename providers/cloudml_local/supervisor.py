@@ -208,7 +208,11 @@ class Supervisor:
         began = self.log.stat().st_size
         process = subprocess.Popen(
             processes.argv("cloudml_local.worker", [json.dumps(generation.body), *map(str, passed)]),
-            env={**os.environ, "CLOUDML_TOKEN_FILE": generation.body["token_file"]},
+            env={
+                **os.environ,
+                **generation.body["environment"],
+                "CLOUDML_TOKEN_FILE": generation.body["token_file"],
+            },
             stdin=subprocess.DEVNULL,
             pass_fds=passed,
         )

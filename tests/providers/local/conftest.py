@@ -133,8 +133,14 @@ def until(look: Callable[[], Any], when: Callable[[Any], bool]) -> Any:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
+def called() -> str:
+    """The name of the project's folder."""
+    return "project"
+
+
+@pytest.fixture
+def root(tmp_path: Path, called: str) -> Path:
+    folder = tmp_path / called
     (folder / "data").mkdir(parents=True)
     rows = "\n".join(f"{height},{height / 2}" for height in range(150, 160))
     (folder / "data" / "table.csv").write_text(f"height,weight\n{rows}\n")
@@ -144,10 +150,15 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def here(root: Path) -> Iterator[Here]:
+def settings() -> LocalSettings:
+    return LocalSettings()
+
+
+@pytest.fixture
+def here(root: Path, settings: LocalSettings) -> Iterator[Here]:
     """The provider; what a test leaves running is stopped, also when it fails."""
     places = Places(root / ".cloudml")
-    provider = connect(LocalSettings(), Context(root=root, project="demo"))
+    provider = connect(settings, Context(root=root, project="demo"))
     try:
         yield Here(root, provider, State(places))
     finally:

@@ -104,11 +104,20 @@ def test_a_killed_one_has_failed_and_the_next_goes_on(here) -> None:
     assert here.provider.datasets.create(resource, SILENT).state is State.READY
 
 
+def test_what_another_version_shares_stays_when_one_is_deleted(here) -> None:
+    first = here.provider.datasets.create(here.resource("datasets", TABLE), SILENT)
+    (here.root / "data" / "more.csv").write_text("a,b\n1,2\n")
+    second = here.provider.datasets.create(here.resource("datasets", TABLE), SILENT)
+    here.provider.datasets.delete(first.name)
+    assert sorted(file.name for file in Path(second.uri).iterdir()) == ["more.csv", "table.csv"]
+    assert (Path(second.uri) / "table.csv").read_text().startswith("height,weight")
+
+
 def test_deleting_removes_row_and_folder_and_twice_is_no_error(here) -> None:
     resource = here.resource("datasets", TABLE)
     here.provider.datasets.create(resource, SILENT)
     here.provider.datasets.delete(resource.identity.name)
     here.provider.datasets.delete(resource.identity.name)
-    assert list((here.home / "store" / "datasets").rglob("*")) == []
+    assert not (here.home / "store").exists()
     with pytest.raises(NotFoundError):
         here.provider.datasets.get(resource.identity.name)

@@ -60,7 +60,8 @@ def deploy(here, **said):
 
 
 def test_the_request_names_the_model_and_depends_on_nothing_but_the_resource(here) -> None:
-    spec = EndpointSpec(name="scale", model="models.scale", instances=2, capture=0.5, local={"port": 9000})
+    spec = EndpointSpec(name="scale", model="models.scale", instances=2, capture=0.5, machine={"cpus": 1},
+                        local={"port": 9000})  # fmt: skip
     here.add("endpoints", spec)
     from cloudml.resources import EndpointResource
 
@@ -71,11 +72,13 @@ def test_the_request_names_the_model_and_depends_on_nothing_but_the_resource(her
         "model": "demo-scale-1",
         "folder": str(here.home / "models" / "demo-scale-1"),
         "workers": 2,
+        "environment": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+                        "NUMEXPR_NUM_THREADS": "1"},
         "capture": 0.5,
         "capture_folder": str(folder / "capture"),
         "token_file": str(folder / "token"),
         "port": 9000,
-    }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("block", [{"port": "http"}, {"port": 0}, {"port": True}, {"workers": 3}, {"prot": 1}])

@@ -285,6 +285,15 @@ def test_a_new_version_comes_in_under_load_without_a_failed_request(here) -> Non
     assert set(answers) == {0.0, -77.25}
 
 
+def test_a_change_of_mind_right_after_the_start_is_not_lost(here) -> None:
+    here.model()
+    here.provider.endpoints.create(here.deployed())
+    wanted = here.deployed(instances=2)
+    here.provider.endpoints.update(wanted)
+    after = here.endpoint()
+    assert (after.state, after.hash, after.instances) == (State.READY, wanted.identity.hash, 2)
+
+
 def test_a_version_that_cannot_start_leaves_the_old_one_and_says_why(here) -> None:
     before = deploy(here)
     here.write("predict.py", "raise ImportError('no module named hope')\n")

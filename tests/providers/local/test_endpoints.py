@@ -325,3 +325,12 @@ def test_a_taken_port_is_a_reason(here) -> None:
         failed = deploy(here, local={"port": taken.getsockname()[1]})
     assert failed.state is State.FAILED
     assert "cannot be had" in failed.reason
+
+
+def test_a_model_can_be_asked_without_a_socket_and_answers_the_same(here) -> None:
+    deploy(here)
+    model = here.provider.endpoints.local_model(NAME)
+    assert model.predict([{"weight": 80}]) == invoke(here, 80) == [2.75]
+    reply = model.invoke(b'{"instances": [{}]}', "application/json")
+    assert reply.status == 400
+    assert b"weight" in reply.body

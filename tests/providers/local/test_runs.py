@@ -156,8 +156,9 @@ def test_deleting_a_running_job_stops_it_and_twice_is_no_error(here) -> None:
 
 @pytest.mark.parametrize("settings", [LocalSettings(jobs=1)])
 def test_jobs_wait_for_their_turn(here) -> None:
-    script = ("import time\nfrom cloudml import runtime\njob = runtime.job()\njob.log_metric('began', time.monotonic())\n"
-              "time.sleep(0.3)\njob.log_metric('ended', time.monotonic())\n")  # fmt: skip
+    script = ("import time\nfrom cloudml import runtime\njob = runtime.job()\n"
+              "job.log_metric('began', time.monotonic())\ntime.sleep(0.3)\n"
+              "job.log_metric('ended', time.monotonic())\n")  # fmt: skip
     names = [here.start(script, name).name for name in ("first", "second", "third")]
     times = sorted((done.metrics["began"], done.metrics["ended"]) for done in map(here.job, names))
     assert times[0][1] <= times[1][0]

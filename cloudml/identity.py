@@ -131,7 +131,8 @@ class Contents:
 
     def _data(self) -> tuple[str, ...]:
         """Where the datasets lie: data do not travel with code."""
-        return tuple(spec.path for spec in self.project.datasets.values() if "://" not in spec.path)
+        paths = (spec.path for spec in self.project.datasets.values())
+        return tuple(str(self.root / path) for path in paths if "://" not in path)
 
     def _requirements(self, resource: str) -> str:
         spec = self._spec(resource)

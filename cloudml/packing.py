@@ -21,7 +21,7 @@ MINIMAL = b'"""The part of cloudml that travels with a job; see cloudml.runtime.
 
 
 def pack(source: Source, folder: Path) -> Path:
-    """Lay the files of *source* out as *folder*; if it is there, it is left as it is.
+    """Lay the files of *source* out as *folder*; if it is there and not empty, it is left as it is.
 
     The files are copies: links would follow what is edited afterwards. The folder appears complete or not at all, and
     of several that make it at once one wins.
@@ -30,7 +30,7 @@ def pack(source: Source, folder: Path) -> Path:
         SpecError: A file is not what it was when the source was collected.
         ConflictError: The folder is there and holds something else.
     """
-    if not folder.exists():
+    if not folder.is_dir() or not any(folder.iterdir()):
         made = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
         try:
             _lay_out(source, made)

@@ -46,7 +46,7 @@ class ProjectStatus:
 
     def as_json(self) -> dict[str, Any]:
         """As `status --json` prints it."""
-        from cloudml.notebook import as_json
+        from cloudml.encoding import as_json
 
         return {
             "target": self.target,

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         request = read(options.request, {**os.environ, **given})
     except RequestError as error:
         hint = f"\nhint: {error.hint}" if error.hint else ""
-        print(f"cloudml: error: {error}{hint}", file=sys.stderr, flush=True)
+        process.tell(2, f"cloudml: error: {error}{hint}\n".encode("utf-8", "replace"))
         _tell_provider(str(error), "")
         return outcome.WRONG
     return run(request)
@@ -114,7 +114,7 @@ def _tell_provider(reason: str, tail: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"cloudml: {text}", flush=True)
+    process.tell(1, f"cloudml: {text}\n".encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -170,7 +169,7 @@ def code(returncode: int) -> int:
 class _Stream:
     """One of a child's streams on its way to ours, by whole lines."""
 
-    def __init__(self, source: IO[bytes], out: IO[bytes], tail: Tail, *, error: bool) -> None:
+    def __init__(self, source: IO[bytes], out: int, tail: Tail, *, error: bool) -> None:
         self.open = True
         self.descriptor = source.fileno()
         self._out, self._tail, self._error = out, tail, error
@@ -194,12 +193,17 @@ class _Stream:
     def _pass_on(self, text: bytes) -> None:
         *lines, rest = text.split(b"\n")
         self._tail.add([line + b"\n" for line in lines] + [rest] * bool(rest), error=self._error)
-        try:
-            if self._heard:
-                self._out.write(text)
-                self._out.flush()
-        except OSError:  # nobody listens any more: the job goes on, and its pipe must not fill
-            self._heard = False
+        self._heard = self._heard and tell(self._out, text)
+
+
+def tell(descriptor: int, text: bytes) -> bool:
+    """Write to one of our own streams, past its buffer; False if nobody listens: that is no reason to end a job."""
+    try:
+        while text:
+            text = text[os.write(descriptor, text) :]
+    except OSError:
+        return False
+    return True
 
 
 def _pump(child: subprocess.Popen[bytes], tail: Tail) -> None:
@@ -211,8 +215,8 @@ def _pump(child: subprocess.Popen[bytes], tail: Tail) -> None:
     if child.stdout is None or child.stderr is None:
         return
     with child.stdout, child.stderr, selectors.DefaultSelector() as selector:
-        out = _Stream(child.stdout, sys.stdout.buffer, tail, error=False)
-        error = _Stream(child.stderr, sys.stderr.buffer, tail, error=True)
+        out = _Stream(child.stdout, 1, tail, error=False)
+        error = _Stream(child.stderr, 2, tail, error=True)
         for stream in (out, error):
             selector.register(stream.descriptor, selectors.EVENT_READ, stream)
         while selector.get_map():

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import url2pathname
 
 from cloudml.errors import SpecError
 from cloudml.storage.failures import public, translated
@@ -52,6 +51,8 @@ def local(location: str | Path) -> Path | None:
     """The path that *location* means, or None where it is in no file system."""
     text = str(location)
     if text.startswith("file://"):
+        from urllib.request import url2pathname  # brings http and ssl along
+
         return Path(url2pathname(urlsplit(text).path))
     return None if "://" in text else Path(text)
 

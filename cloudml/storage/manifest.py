@@ -51,7 +51,7 @@ class Manifest:
     """
 
     entries: tuple[Entry, ...]
-    location: str = field(default="", compare=False)
+    location: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for entry in self.entries:

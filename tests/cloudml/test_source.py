@@ -272,6 +272,12 @@ def test_laying_out_again_leaves_the_folder_as_it_is(root, tmp_path):
     assert (folder / "made-by-the-run").exists()
 
 
+def test_code_is_laid_out_in_an_empty_folder(root, tmp_path):
+    lay(root, **{"train.py": "a = 1"})
+    (tmp_path / "code").mkdir()
+    assert (pack(collect(root, "train.py"), tmp_path / "code") / "train.py").exists()
+
+
 def test_a_folder_with_other_code_is_refused(root, tmp_path):
     lay(root, **{"train.py": "a = 1"})
     (tmp_path / "code").mkdir()
@@ -307,6 +313,13 @@ def test_several_that_lay_out_at_once_make_one_folder(root, tmp_path):
     assert results == [tmp_path / "runs/code"] * 4
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["code"]
     assert len(list((tmp_path / "runs/code").iterdir())) == 51
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    program = (
+        "import sys, cloudml.storage, cloudml.source; print({'obstore', 'pathspec', 'sqlite3', 'ssl'} & {*sys.modules})"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"set()\n"
 
 
 def test_the_runtime_is_importable_where_it_is_laid_out(tmp_path):

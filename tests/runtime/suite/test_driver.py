@@ -108,16 +108,17 @@ class DriverTest(JobCase):
 
     def test_a_script_goes_on_when_nobody_reads_its_lines(self):
         script = """
-            import os
+            import os, sys
             for i in range(20000):
                 print("line", i)
             open(os.environ["CLOUDML_CHECKPOINTS"] + "/end", "w").close()
+            sys.exit(3)
         """
         driver = subprocess.Popen(self.command(self.request(script)), stdout=subprocess.PIPE, env=clean_environment())
         self.addCleanup(self._end, driver)
         driver.stdout.readline()
         driver.stdout.close()
-        self.assertEqual(self.wait(driver), 0)
+        self.assertEqual(self.wait(driver), 3)
         self.assertTrue((self.home / "checkpoints" / "end").exists())
 
     def test_the_record_tells_a_success(self):

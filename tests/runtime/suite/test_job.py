@@ -177,6 +177,14 @@ class PlainTest(JobCase):
         self.assertEqual(self.record().metrics, {"a": 2.0})
         self.assertEqual(len(self.record().points), 1)
 
+    def test_the_package_has_the_names_it_promises_and_no_others(self):
+        self.assertEqual(
+            {name for name in runtime.__all__ if getattr(runtime, name).__name__ == name}, set(runtime.__all__)
+        )
+        self.assertLessEqual(set(runtime.__all__), set(dir(runtime)))
+        with self.assertRaisesRegex(AttributeError, "`jbo`"):
+            runtime.jbo  # noqa: B018 - the error is the point
+
     def test_importing_does_nothing(self):
         subprocess.check_call(
             [sys.executable, "-c", "from cloudml import runtime"], cwd=str(self.home), env=clean_environment()

@@ -36,8 +36,7 @@ SCRIPTS: Mapping[str, str] = {"predict.py": CLASS, "predictor.py": CLASS, "infer
 class Predicting(Model):
     """A neutral predictor: ``__init__(self, model: Path)``, ``predict(self, instances: list) -> list``.
 
-    `predict` may take ``parameters`` as well. `check(instances)`, if there, may refuse rows before they are joined with
-    those of other requests.
+    `predict` may take ``parameters`` as well.
     """
 
     kind = "predictor"
@@ -46,11 +45,6 @@ class Predicting(Model):
         self.source = str(source)
         self._predictor = factory(model_dir)
         self._takes_parameters = usercode.accepts(self._predictor.predict, "parameters")
-        self._check = getattr(self._predictor, "check", None)
-
-    def check(self, instances: Sequence[Any]) -> None:
-        if callable(self._check):
-            self._check(list(instances))
 
     def predict(self, instances: List[Any], parameters: Parameters | None = None) -> List[Any]:
         if self._takes_parameters:

@@ -22,6 +22,7 @@ CODES: Mapping[int, str] = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    408: "slow_body",
     406: "not_acceptable",
     413: "too_large",
     415: "unknown_content_type",
@@ -56,7 +57,7 @@ def answer(model: Model, body: bytes, content_type: str | None = None, accept: s
         return Reply(200, *codec.encode(predictions, accept, request))
     except BadRequest as error:
         return refused(error, request_id)
-    except Exception:  # noqa: BLE001  a predictor may raise anything; the log says what
+    except (Exception, SystemExit):  # noqa: BLE001  a predictor may raise anything; the log says what
         _log.exception("request %s failed", request_id)
         return failed(500, OURS, request_id)
 

@@ -126,9 +126,11 @@ class Vertex(Foreign):
         """What postprocess() gives back, as JSON."""
         del headers
         kind = codec.parsed_type(content_type or JSON)[0]
-        request = codec.decode(body, content_type)
         codec.accepted(accept, JSON)
-        asked = codec.loads(_as_text(body)) if kind == JSON else {"instances": request.instances}
+        if kind == JSON:
+            asked = codec.loads(_as_text(body))
+        else:
+            asked = {"instances": codec.decode(body, content_type).instances}
         return Answer(codec.dumps(self._answered(asked)), JSON)
 
     def _answered(self, asked: Any) -> Any:

@@ -318,6 +318,7 @@ CONVERSIONS: Sequence[Tuple[Any, Callable[[Any], Any]]] = (
 KINDS: Mapping[str, str] = {
     JSON: JSON,
     "text/json": JSON,
+    "application/x-www-form-urlencoded": JSON,  # what curl says of any body, when it is told nothing
     LINES: LINES,
     "application/x-jsonlines": LINES,
     "application/jsonl": LINES,
@@ -326,7 +327,7 @@ KINDS: Mapping[str, str] = {
     "application/csv": CSV,
 }
 """Content types that are understood, and the one whose rules hold."""
-KNOWN = ", ".join(sorted(set(KINDS.values())))
+KNOWN = ", ".join((JSON, LINES, CSV))
 RANGES: Mapping[str, str] = {"application/*": JSON, "text/*": CSV}
 DECODERS: Mapping[str, Callable[[str], Request]] = {JSON: _json, LINES: _lines}
 WRAPPINGS: Mapping[str, Callable[[Mapping[str, Any]], Request]] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.errors import NotFoundError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import DatasetStatus, State
 from cloudml_local.errors import translated
@@ -102,7 +104,8 @@ class LocalDatasets:
             self._storage().delete(f"datasets/{name}")
             self.state.drop("datasets", name)
             if not self.state.bin_when_empty("datasets", self.places.store):
-                self._storage().sweep()
+                with suppress(NotFoundError):  # somebody deletes the last one at this moment
+                    self._storage().sweep()
 
     def _lifted(self, row: Row) -> DatasetStatus:
         return lift(row, str(self.places.folder("datasets", row.name)))

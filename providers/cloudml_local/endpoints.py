@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cloudml.serving.local import Local
+
     from cloudml.plan import Note
     from cloudml.resources import EndpointResource
     from cloudml_local.places import Places
@@ -204,8 +206,13 @@ class LocalEndpoints:
         processes.end(self.places.folder("endpoints", name))
         self.state.drop("endpoints", name)
 
-    def local_model(self, name: str) -> Any:
-        """The endpoint's model in this process, to be called without a socket."""
+    def local_model(self, name: str) -> Local:
+        """The endpoint's model in this process, to be called without a socket; nothing is captured.
+
+        Raises:
+            NotFoundError: There is no such endpoint.
+            ModelError: The model cannot be loaded.
+        """
         from cloudml_local.inprocess import local_model
 
         return local_model(self.state.get("endpoints", name).body)

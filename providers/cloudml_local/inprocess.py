@@ -1,16 +1,22 @@
-"""What runs in the calling process instead of one of its own: jobs for a debugger."""
+"""What runs in the calling process instead of one of its own: jobs for a debugger, models without a socket."""
 
 from __future__ import annotations
 
+import json
 import runpy
+import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.runtime import running
 from cloudml_local import processes
+from cloudml_local.models import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cloudml.serving.local import Local
 
     from cloudml.resources import JobResource
     from cloudml_local.places import Run
@@ -33,3 +39,18 @@ def run(resource: JobResource, request: Mapping[str, Any], run: Run) -> None:
         return
     except Exception:  # noqa: BLE001  a script may raise anything; the record says what
         traceback.print_exc()
+
+
+def local_model(body: Mapping[str, Any]) -> Local:
+    """The model of an endpoint's request, loaded here; its packages must be those of this Python, or installed before.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    from cloudml.serving.local import Local
+
+    folder = Path(body["folder"])
+    card = json.loads((folder / CARD).read_text("utf-8"))
+    if card["site"] and card["site"] not in sys.path and Path(card["site"]).is_dir():
+        sys.path.insert(0, card["site"])
+    return Local.load(folder / "model", card["predictor"], folder / "code" if card["predictor"] else None)

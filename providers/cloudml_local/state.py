@@ -288,8 +288,13 @@ class State:
         self.empty_trash()
 
     def empty_trash(self) -> None:
-        """Remove what was thrown away, also by those who were killed before they could."""
-        processes.remove(self.places.trash)
+        """Remove what was thrown away, also by those who were killed before they could.
+
+        The folder itself stays: somebody may be about to throw something into it.
+        """
+        if self.places.trash.is_dir():
+            for folder in self.places.trash.iterdir():
+                processes.remove(folder)
 
 
 def _refuse(old: Row, row: Row, instead: Callable[[Row], bool]) -> None:

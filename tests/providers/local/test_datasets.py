@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,14 @@ def test_deleting_removes_row_and_folder_and_twice_is_no_error(here) -> None:
     assert not (here.home / "store").exists()
     with pytest.raises(NotFoundError):
         here.provider.datasets.get(resource.identity.name)
+
+
+def test_many_versions_are_deleted_at_once(here) -> None:
+    names = []
+    for number in range(8):
+        (here.root / "data" / "table.csv").write_text(f"a\n{number}\n")
+        names.append(here.provider.datasets.create(here.resource("datasets", TABLE), SILENT).name)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(here.provider.datasets.delete, names))
+    assert list(here.provider.datasets.list("demo")) == []
+    assert not (here.home / "store").exists()

@@ -285,6 +285,15 @@ def test_a_new_version_comes_in_under_load_without_a_failed_request(here) -> Non
     assert set(answers) == {0.0, -77.25}
 
 
+def test_a_change_of_mind_right_after_the_start_is_not_lost(here) -> None:
+    here.model()
+    here.provider.endpoints.create(here.deployed())
+    wanted = here.deployed(instances=2)
+    here.provider.endpoints.update(wanted)
+    after = here.endpoint()
+    assert (after.state, after.hash, after.instances) == (State.READY, wanted.identity.hash, 2)
+
+
 def test_a_version_that_cannot_start_leaves_the_old_one_and_says_why(here) -> None:
     before = deploy(here)
     here.write("predict.py", "raise ImportError('no module named hope')\n")
@@ -316,3 +325,12 @@ def test_a_taken_port_is_a_reason(here) -> None:
         failed = deploy(here, local={"port": taken.getsockname()[1]})
     assert failed.state is State.FAILED
     assert "cannot be had" in failed.reason
+
+
+def test_a_model_can_be_asked_without_a_socket_and_answers_the_same(here) -> None:
+    deploy(here)
+    model = here.provider.endpoints.local_model(NAME)
+    assert model.predict([{"weight": 80}]) == invoke(here, 80) == [2.75]
+    reply = model.invoke(b'{"instances": [{}]}', "application/json")
+    assert reply.status == 400
+    assert b"weight" in reply.body

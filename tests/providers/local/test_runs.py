@@ -155,22 +155,27 @@ def test_deleting_a_running_job_stops_it_and_twice_is_no_error(here) -> None:
 
 
 @pytest.mark.parametrize("settings", [LocalSettings(jobs=1)])
-def test_jobs_wait_for_their_turn_and_one_that_waits_can_be_cancelled(here) -> None:
+def test_jobs_wait_for_their_turn(here) -> None:
+    script = ("import time\nfrom cloudml import runtime\njob = runtime.job()\n"
+              "job.log_metric('began', time.monotonic())\ntime.sleep(0.3)\n"
+              "job.log_metric('ended', time.monotonic())\n")  # fmt: skip
+    names = [here.start(script, name).name for name in ("first", "second", "third")]
+    times = sorted((done.metrics["began"], done.metrics["ended"]) for done in map(here.job, names))
+    assert times[0][1] <= times[1][0]
+    assert times[1][1] <= times[2][0]
+
+
+@pytest.mark.parametrize("settings", [LocalSettings(jobs=1)])
+def test_a_job_that_waits_can_be_cancelled_and_never_begins(here) -> None:
     door = here.root.parent / "door"
-    script = WAITS_FOR.format(door=str(door))
-    first = here.start(script, "first").name
+    first = here.start(WAITS_FOR.format(door=str(door)), "first").name
     here.job(first, lambda now: now.state is JobState.RUNNING)
-    second, third = (here.start("print('my turn')\n", name).name for name in ("second", "third"))
-    for name in (second, third):
-        assert here.provider.jobs.get(name).state is JobState.QUEUED
+    second = here.start("print('my turn')\n", "second").name
     here.provider.jobs.cancel(second)
-    assert here.job(second).state is JobState.CANCELLED
-    assert here.provider.jobs.get(third).state is JobState.QUEUED
+    done = here.job(second)
+    assert (done.state, done.started) == (JobState.CANCELLED, None)
     door.touch()
     assert here.job(first).state is JobState.SUCCEEDED
-    done = here.job(third)
-    assert done.state is JobState.SUCCEEDED
-    assert done.started >= here.provider.jobs.get(first).ended
 
 
 @pytest.mark.parametrize("settings", [LocalSettings(jobs=1)])
@@ -237,6 +242,12 @@ def test_a_killed_runner_leaves_a_failed_job_and_no_process(here) -> None:
     assert gone(started)
     assert here.start(STUBBORN).name == name
     here.job(name, lambda now: now.state is JobState.RUNNING)
+
+
+def test_a_killed_runner_takes_its_script_along_though_nobody_looks(here) -> None:
+    name = here.start(WAITS).name
+    os.kill(runner_of(here, name), signal.SIGKILL)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
 
 
 def test_a_runner_that_never_started_is_not_waited_for(here) -> None:

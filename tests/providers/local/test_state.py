@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,17 @@ def test_a_row_that_may_go_is_replaced_with_its_folder(state: State) -> None:
     again = state.add(row(), instead=lambda old: old.state == "failed")
     assert state.get("jobs", added.name).facts["attempt"] == again.facts["attempt"]
     assert not folder.exists()
-    assert not state.places.trash.exists()
+    assert list(state.places.trash.iterdir()) == []
+
+
+def test_many_at_once_throw_away_their_folders(state: State) -> None:
+    added = [state.add(row(resource=f"jobs.j{number}")) for number in range(24)]
+    for one in added:
+        (state.places.folder("jobs", one.name) / "deep").mkdir(parents=True)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: state.drop("jobs", one.name), added))
+    assert list(state.places.folder("jobs", "x").parent.iterdir()) == []
+    assert list(state.places.trash.iterdir()) == []
 
 
 def test_an_edit_of_a_missing_row_changes_nothing(state: State) -> None:

@@ -52,7 +52,7 @@ _NO_ROWS = re.compile(rb'\s*\{\s*"instances"\s*:\s*\[\s*\]\s*\}\s*')
 
 
 def asks_nothing(body: bytes) -> bool:
-    """Whether it is ``{"instances": []}``, which looks whether the server answers; no model's code is asked for that."""
+    """Whether it is ``{"instances": []}``, which looks whether the server answers; no model is asked for that."""
     return _NO_ROWS.fullmatch(body) is not None
 
 

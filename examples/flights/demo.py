@@ -28,8 +28,7 @@ def run(*command, expect=0, capture=False):
     return done.stdout
 
 
-def main():
-    began = time.monotonic()
+def bring_up():
     tell("1. The data: every flight that left New York in 2013, and the weather of every hour")
     run("python", "fetch.py")
     tell("2. What would be done")
@@ -38,7 +37,10 @@ def main():
     run("cloudml", "up")
     tell("4. Again: nothing is left to do")
     run("cloudml", "up")
-    tell("5. Ask: an evening flight in rain, a morning flight in fair weather")
+
+
+def ask_and_watch():
+    tell("5. Ask: a morning flight in fair weather, an evening flight in rain")
     run("cloudml", "endpoint", "invoke", "delay", "--file", "rows.json")
     tell("6. Held-out flights of the same months: the monitor is quiet")
     run("python", "replay.py", "test")
@@ -51,6 +53,12 @@ def main():
     settle()
     run("cloudml", "monitor", "run", "delay-drift", "--since", since, expect=CHECK_SAID_NO)
     run("cloudml", "monitor", "report", "delay-drift", "--html", "report-july.html", capture=True)
+
+
+def main():
+    began = time.monotonic()
+    bring_up()
+    ask_and_watch()
     tell("8. All that is there")
     run("cloudml", "status")
     auc = json.loads(run("cloudml", "job", "show", "evaluate", "--json", capture=True))["metrics"]["auc"]

@@ -75,7 +75,8 @@ class Column:
 
     @property
     def distinct(self) -> int:
-        return self.numbers.distinct if self.kind in NUMERIC else self.tally.distinct
+        """Exact while few, else an estimate."""
+        return min(self.numbers.distinct if self.kind in NUMERIC else self.tally.distinct, self.present)
 
 
 def of_array(array: pa.Array, kind: Kind | None = None) -> Column:

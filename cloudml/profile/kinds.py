@@ -51,9 +51,11 @@ _EXACT_INTEGERS = 2**53  # every whole number below is a float64
 
 def kind_of(array: pa.Array) -> Kind:
     """The kind of an array by its type; `EMPTY` when it holds no value."""
-    if array.null_count == len(array):
-        return Kind.EMPTY
-    return next((kind for matches, kind in _KINDS if matches(array.type)), Kind.OPAQUE)
+    return Kind.EMPTY if array.null_count == len(array) else kind_of_type(array.type)
+
+
+def kind_of_type(type_: pa.DataType) -> Kind:
+    return next((kind for matches, kind in _KINDS if matches(type_)), Kind.OPAQUE)
 
 
 def plain(array: pa.Array) -> pa.Array:

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cloudml.serving.local import Local
-
     from cloudml.plan import Note
     from cloudml.resources import EndpointResource
+    from cloudml.serving.local import Local
     from cloudml_local.places import Places
     from cloudml_local.state import State as Database
 

@@ -16,9 +16,8 @@ from cloudml_local.models import CARD
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cloudml.serving.local import Local
-
     from cloudml.resources import JobResource
+    from cloudml.serving.local import Local
     from cloudml_local.places import Run
 
 

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
+from pyarrow import parquet
 
 from cloudml.errors import (
     AlreadyExistsError,
@@ -334,3 +335,35 @@ def test_a_model_can_be_asked_without_a_socket_and_answers_the_same(here) -> Non
     reply = model.invoke(b'{"instances": [{}]}', "application/json")
     assert reply.status == 400
     assert b"weight" in reply.body
+
+
+def captured(here) -> list[dict]:
+    """What the endpoint has captured so far."""
+    folder = here.home / "endpoints" / NAME / "capture"
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+    return [row for file in files for row in parquet.read_table(file).to_pylist()]
+
+
+def test_what_was_asked_and_answered_is_captured_also_over_a_change_of_version(here) -> None:
+    deploy(here, capture=1.0)
+    invoke(here, 80, 77.25)
+    here.model(parameters={"factor": 2})
+    here.provider.endpoints.update(here.deployed(capture=1.0))
+    here.endpoint()
+    invoke(here, 77.25)
+    assert processes.wait_until(lambda: len(captured(here)) == 3, 20)
+    rows = {(row["version"], row["row"], row["instance"], row["prediction"]) for row in captured(here)}
+    assert rows == {
+        ("v1", 0, '{"weight":80}', "2.75"),
+        ("v1", 1, '{"weight":77.25}', "0.0"),
+        ("v2", 0, '{"weight":77.25}', "-77.25"),
+    }
+    assert {row["endpoint"] for row in captured(here)} == {NAME}
+
+
+def test_nothing_is_captured_unless_asked(here) -> None:
+    deploy(here)
+    invoke(here, 80)
+    here.provider.endpoints.update(here.deployed(instances=2))
+    here.endpoint()
+    assert not (here.home / "endpoints" / NAME / "capture").exists()

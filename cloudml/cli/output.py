@@ -110,7 +110,7 @@ class Output:
         """A listener for as long as something is worked at: a live picture, or plain lines.
 
         Args:
-            stream: With `--json`, whether each event is a line of data; else the command prints one document at its end.
+            stream: With `--json`, each event is a line of data; else the command prints one document at its end.
         """
         self.streaming = stream
         if self.json and stream:

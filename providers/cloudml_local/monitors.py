@@ -131,7 +131,7 @@ class LocalMonitors:
 
     def run(self, name: str, *, since: datetime | None, until: datetime | None, progress: Progress) -> MonitorReport:
         """Compare what was captured with the baseline, and keep the report."""
-        from cloudml.profile import analyse
+        from cloudml.profile.analysis import analyse
 
         del progress  # files of this computer are read at once
         row, ran = self.state.get("monitors", name), clock.now()

@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check bench docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,15 @@ check: install  ## ruff, mypy strict, architecture tests
 
 test: install  ## the whole suite, offline
 	$(BIN)/python -m pytest -q -n auto
+
+demo: install  ## the flights example, end to end
+	$(BIN)/python examples/flights/demo.py
+
+bench: install  ## the benchmarks: ratios, each measured in one run
+	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done
+
+docs: install  ## write the generated pages anew
+	$(BIN)/python docs/generate.py
 
 clean:  ## remove what `make` made
 	rm -rf .venv .venvs

@@ -21,14 +21,19 @@ SIZES: Mapping[str, int] = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
 DURATIONS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = timedelta(days=3650)
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_THRESHOLD = re.compile(r"(>=|<=|==|>|<)\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+CRON_FIELDS = 5
+"""Minute, hour, day of the month, month, day of the week."""
+
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
+_SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]+)")
+_DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+")
+_DURATION_PART = re.compile(rf"({_NUMBER})([smhd])")
+_THRESHOLD = re.compile(rf"(>=|<=|==|>|<)\s*([-+]?{_NUMBER}(?:[eE][-+]?[0-9]{{1,2}})?)")
 
 
 @total_ordering
@@ -64,7 +69,7 @@ class Threshold:
         return COMPARISONS[self.comparison](value, self.number)
 
     def __str__(self) -> str:
-        return f"{self.comparison} {self.number:g}"
+        return f"{self.comparison} {str(self.number).removesuffix('.0')}"
 
 
 def size(text: str) -> Size:
@@ -72,7 +77,10 @@ def size(text: str) -> Size:
     match = _SIZE.fullmatch(text.strip())
     if match is None or match[2] not in SIZES:
         raise ValueError(f"`{text}` is not a size; write a number and one of {', '.join(SIZES)}, such as `16GiB`")
-    return Size(int(float(match[1]) * SIZES[match[2]]))
+    found = Size(int(float(match[1]) * SIZES[match[2]]))
+    if not found.bytes:
+        raise ValueError(f"`{text}` is nothing at all; write a size above zero, such as `16GiB`")
+    return found
 
 
 def duration(text: str) -> timedelta:
@@ -83,16 +91,18 @@ def duration(text: str) -> timedelta:
     seconds = sum(float(number) * DURATIONS[unit] for number, unit in _DURATION_PART.findall(compact))
     if seconds <= 0:
         raise ValueError(f"`{text}` is no time at all; write a duration above zero, such as `90s`")
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"`{text}` is longer than {LONGEST.days} days, the longest that is taken")
     return timedelta(seconds=seconds)
 
 
 def duration_text(value: timedelta) -> str:
     """The shortest spelling that `duration` reads back."""
-    seconds = int(value.total_seconds())
-    for unit in ("d", "h", "m"):
-        if seconds and seconds % DURATIONS[unit] == 0:
-            return f"{seconds // DURATIONS[unit]}{unit}"
-    return f"{value.total_seconds():g}s"
+    for unit in ("d", "h", "m", "s"):
+        number, rest = divmod(value, timedelta(seconds=DURATIONS[unit]))
+        if number and not rest:
+            return f"{number}{unit}"
+    return f"{value.total_seconds():.6f}s"
 
 
 def cron(text: str) -> str:
@@ -101,7 +111,7 @@ def cron(text: str) -> str:
 
     from cloudml.clock import EPOCH
 
-    if len(text.split()) != 5:  # noqa: PLR2004  minute, hour, day, month, weekday
+    if len(text.split()) != CRON_FIELDS:
         raise ValueError(f"`{text}` has {len(text.split())} fields; a cron expression has five, such as `0 * * * *`")
     try:
         CronSim(text, EPOCH)

@@ -1,0 +1,54 @@
+"""How a command ends: every error becomes a message, a JSON line and an exit code here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudml.errors import CloudMLError
+
+if TYPE_CHECKING:
+    from cloudml.cli.output import Output
+
+INTERRUPTED = 130
+
+
+def run(command: click.Group, arguments: list[str] | None) -> int:
+    """The exit code of a command."""
+    try:
+        result = command.main(arguments, prog_name="cloudml", standalone_mode=False)
+    except CloudMLError as error:
+        _out().failed(error)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _out().interrupted()
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; Python must not complain about it when it closes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _out() -> Output:
+    from cloudml.cli.output import Output
+
+    return Output.latest()
+
+
+def problem(error: CloudMLError) -> dict[str, Any]:
+    """An error as JSON."""
+    said: dict[str, Any] = {"type": type(error).__name__, "message": error.message}
+    for key in ("hint", "path", "where", "operation", "code", "request_id", "value", "threshold"):
+        if (value := getattr(error, key, None)) not in (None, ""):
+            said[key] = value
+    problems = getattr(error, "problems", ())
+    if len(problems) > 1:
+        said["problems"] = [problem(one) if one is not error else {**said} for one in problems]
+    return said

@@ -1,0 +1,106 @@
+"""What every command takes, before or after its name, and what it opens."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from cloudml.cli.output import Output
+    from cloudml.client import Client
+    from cloudml.project import Project
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    del param
+    return [name for name in ("local", *_written(ctx, "targets")) if name.startswith(incomplete)]
+
+
+OPTIONS = (
+    click.option("-C", "folder", metavar="DIR", help="The project's folder or file.  [default: .]"),
+    click.option("--on", metavar="TARGET", shell_complete=_targets, help="The target.  [default: local]"),
+    click.option("--json", "as_json", is_flag=True, help="Data on stdout as JSON."),
+    click.option("--no-color", is_flag=True, help="No colours."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the command line.
+
+    Attributes:
+        folder: Where the project is.
+        on: The target; None leaves it to the environment.
+        out: Prints.
+    """
+
+    folder: str
+    on: str | None
+    out: Output
+
+    @property
+    def project(self) -> Project:
+        from cloudml.project import load
+
+        return load(self.folder)
+
+    @property
+    def client(self) -> Client:
+        return self.project.client(self.on)
+
+
+def common(function: F) -> F:
+    """Give a command the common options, and hand it a Call first."""
+
+    @functools.wraps(function)
+    def wrapped(**given: Any) -> Any:
+        said = {name: given.pop(name) for name in ("folder", "on", "as_json", "no_color", "quiet")}
+        return function(_call(said), **given)
+
+    decorated: Any = wrapped
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]  # click's decorators keep the function
+
+
+def _call(said: dict[str, Any]) -> Call:
+    from cloudml.cli.output import Output
+
+    before = click.get_current_context().find_root().obj or {}
+    chosen = {name: value or before.get(name) for name, value in said.items()}
+    out = Output.of(as_json=bool(chosen["as_json"]), plain=bool(chosen["no_color"]), quiet=bool(chosen["quiet"]))
+    click.get_current_context().find_root().meta["cloudml.out"] = out
+    return Call(chosen["folder"] or ".", chosen["on"], out)
+
+
+def names(section: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Completion with what the project file has in that section."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        del param
+        return [name for name in _written(ctx, section) if name.startswith(incomplete)]
+
+    return complete
+
+
+def _written(ctx: click.Context, section: str) -> tuple[str, ...]:
+    """The keys of a section of the project file; none when it cannot be read, since completion must not complain."""
+    from pathlib import Path
+
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    given = Path(ctx.params.get("folder") or (ctx.find_root().params.get("folder")) or ".")
+    try:
+        document = YAML(typ="safe", pure=True).load(given / "cloudml.yaml" if given.is_dir() else given)
+    except (OSError, YAMLError):
+        return ()
+    found = document.get(section) if isinstance(document, dict) else None
+    return tuple(str(key) for key in found) if isinstance(found, dict) else ()

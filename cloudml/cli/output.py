@@ -1,0 +1,174 @@
+"""Everything that is printed: data on stdout, talk on stderr. The only file that prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cloudml.cli.ending import problem
+from cloudml.encoding import as_json
+from cloudml.errors import CloudMLError, GateError, SpecError
+from cloudml.events import Event, Happened, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cloudml.events import Listener
+
+SIGNS = {
+    "create": "+", "update": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-", "unknown": "?",
+}  # fmt: skip
+
+
+DULL = frozenset({Happened.PROGRESS, Happened.STARTED})
+"""What a plain line is not spent on."""
+OVER = frozenset({"succeeded", "ready"})
+"""States that the last line of a resource tells."""
+
+
+class Output:
+    """Where a command's words go.
+
+    Attributes:
+        json: Whether data are printed as JSON.
+        streaming: Whether the command prints one JSON object a line, the last of them `done`.
+    """
+
+    _latest: ClassVar[Output | None] = None
+
+    def __init__(self, *, json: bool = False, plain: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.plain = plain or bool(os.environ.get("NO_COLOR"))
+        self.quiet = quiet
+        self.streaming = False
+
+    @classmethod
+    def of(cls, *, as_json: bool, plain: bool, quiet: bool) -> Output:
+        """The output of one call; `latest` finds it again when the call ends badly."""
+        cls._latest = cls(json=as_json, plain=plain, quiet=quiet)
+        return cls._latest
+
+    @classmethod
+    def latest(cls) -> Output:
+        return cls._latest or cls()
+
+    def data(self, value: Any) -> None:
+        """One JSON document, or one line of several."""
+        print(json.dumps(as_json(value), indent=None if self.streaming else 2, ensure_ascii=False), flush=True)
+
+    def line(self, text: str = "") -> None:
+        """A line of data for people."""
+        print(text, flush=True)
+
+    def raw(self, content: bytes) -> None:
+        """Bytes as they stand."""
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+    def say(self, text: str) -> None:
+        """A line of talk."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+        """Aligned columns; *empty* when there are no rows."""
+        shown = [[str(cell) for cell in row] for row in rows]
+        if not shown:
+            self.say(empty)
+            return
+        widths = [max(len(row[i]) for row in [list(head), *shown]) for i in range(len(head))]
+        for row in [[name.upper() for name in head], *shown]:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def show(self, value: Any) -> None:
+        """One object: its fields under each other, or as JSON."""
+        if self.json:
+            self.data(value)
+            return
+        for key, inner in as_json(value).items():
+            if inner not in ("", None, {}, []):
+                print(f"{key + ':':<12} {_brief(inner)}")
+
+    def failed(self, error: CloudMLError) -> None:
+        """An error: what, which, and what to do."""
+        if self.json:
+            self.data(
+                {"event": "done", "ok": False, "error": problem(error)} if self.streaming else {"error": problem(error)}
+            )
+        for text in error_lines(error):
+            print(text, file=sys.stderr)
+
+    def interrupted(self) -> None:
+        if self.json and self.streaming:
+            self.data({"event": "done", "ok": False, "error": {"type": "Interrupted", "message": "interrupted"}})
+        print("\ninterrupted: what was started goes on; the same command again finishes the rest", file=sys.stderr)
+
+    def done(self, result: dict[str, Any]) -> None:
+        """The last line of a stream."""
+        if self.json:
+            self.data({"event": "done", "ok": True, **result})
+
+    @contextmanager
+    def progress(self, *, stream: bool = False) -> Iterator[Listener]:
+        """A listener for as long as something is worked at: a live picture, or plain lines.
+
+        Args:
+            stream: With `--json`, each event is a line of data; else the command prints one document at its end.
+        """
+        self.streaming = stream
+        if self.json and stream:
+            yield lambda event: self.data(event.as_json())
+        elif self.quiet or self.json:
+            yield silent
+        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            from cloudml.cli.picture import Picture
+
+            with Picture(plain=self.plain) as picture:
+                yield picture.see
+        else:
+            yield self._plain_line
+
+    def _plain_line(self, event: Event) -> None:
+        if event.event not in DULL and not (event.event is Happened.STATE and event.state in OVER):
+            self.say(event_line(event))
+
+
+def event_line(event: Event) -> str:
+    """One event in a line: ``jobs.train  create  running  3.2s``."""
+    sign = SIGNS.get(event.action, " ")
+    state = event.state or str(event.event)
+    seconds = f"{event.seconds:.1f}s" if event.seconds is not None else ""
+    words = [f"{sign:<3} {event.resource:<28}", f"{state:<10}", f"{seconds:>7}", event.message]
+    return " ".join(words).rstrip()
+
+
+def error_lines(error: CloudMLError) -> Iterator[str]:
+    """An error as it is printed."""
+    problems = error.problems if isinstance(error, SpecError) else ()
+    if len(problems) > 1:
+        yield f"error: {len(problems)} problems"
+        for one in problems:
+            yield f"  {_place(one)}{one.message}" + (f" (hint: {one.hint})" if one.hint else "")
+        return
+    place = _place(error) if isinstance(error, SpecError) and error.where else ""
+    yield f"error: {place}{error.message}"
+    if isinstance(error, GateError) and error.value is not None:
+        yield f"  value {error.value:g}, threshold {error.threshold}"
+    if error.hint:
+        yield ""
+        yield f"hint: {error.hint}"
+
+
+def _place(error: SpecError) -> str:
+    return "".join(f"{one}: " for one in (error.where, error.path) if one)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_brief(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "\n             ".join(_brief(inner) for inner in value)
+    return str(value)

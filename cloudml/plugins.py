@@ -1,0 +1,60 @@
+"""Entry points -> Plugin; the one place that knows of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from cloudml.errors import ProviderNotFoundError
+from cloudml.spelling import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cloudml.seam import Plugin
+
+GROUP = "cloudml.providers"
+
+
+@cache
+def _found() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """The installed providers, whether they can be imported or not."""
+    return tuple(sorted(_found()))
+
+
+def plugin(name: str) -> Plugin[Any]:
+    """The plugin of that provider.
+
+    Raises:
+        ProviderNotFoundError: There is none, or it cannot be imported.
+    """
+    entry = _found().get(name)
+    if entry is None:
+        guess = nearest(name, names())
+        raise ProviderNotFoundError(
+            f"no provider `{name}` is installed; there is {', '.join(f'`{one}`' for one in names()) or 'none'}",
+            hint=f"did you mean `{guess}`?"
+            if guess
+            else "a provider enters by the entry-point group `cloudml.providers`",
+        )
+    try:
+        loaded: Plugin[Any] = entry.load()
+    except ImportError as error:
+        raise ProviderNotFoundError(
+            f"provider `{name}` cannot be imported: {error}",
+            hint=f"reinstall `{entry.dist.name if entry.dist else name}`",
+        ) from error
+    return loaded
+
+
+def missing_sdk(plugin: Plugin[Any], error: ImportError) -> ProviderNotFoundError:
+    """The error for a provider whose SDK is not installed, with the line that installs it."""
+    return ProviderNotFoundError(
+        f"provider `{plugin.name}` needs `{error.name}`, which is not installed",
+        hint=f"pip install 'cloudml-adapters[{plugin.extra}]'",
+    )

@@ -1,0 +1,54 @@
+"""How a long transfer tells how far it is."""
+
+from __future__ import annotations
+
+from threading import Event, Lock
+from typing import Protocol
+
+from cloudml.errors import CloudMLError
+
+
+class Progress(Protocol):
+    """Somebody who looks on.
+
+    An exception raised by `advance` stops the transfer and reaches who began it; the next try goes on from there.
+    """
+
+    def advance(self, done_bytes: int, total_bytes: int | None, label: str, /) -> None:
+        """So many bytes of so many are there; None while nobody knows. Called by one thread at a time."""
+        ...
+
+
+class Silent:
+    def advance(self, done_bytes: int, total_bytes: int | None, label: str, /) -> None:
+        """Nobody looks on."""
+
+
+SILENT: Progress = Silent()
+
+
+class Meter:
+    """Adds up what several threads have done, and stops them all when one has failed."""
+
+    def __init__(self, progress: Progress, total_bytes: int | None, label: str) -> None:
+        self._progress = progress
+        self._total_bytes = total_bytes
+        self.label = label
+        self._done_bytes = 0
+        self._lock = Lock()
+        self._stopped = Event()
+
+    def add(self, count: int) -> None:
+        """So many bytes more.
+
+        Raises:
+            CloudMLError: The transfer was stopped meanwhile.
+        """
+        if self._stopped.is_set():
+            raise CloudMLError(f"{self.label} was stopped", hint="the next try goes on from here")
+        with self._lock:
+            self._done_bytes += count
+            self._progress.advance(self._done_bytes, self._total_bytes, self.label)
+
+    def stop(self) -> None:
+        self._stopped.set()

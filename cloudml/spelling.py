@@ -1,0 +1,44 @@
+"""The nearest correct spelling of a word."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST = 200
+"""Longer words are no misspellings, and comparing them takes quadratic time."""
+MOST = 500
+"""So many words are compared."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The word of *words* that *word* was most likely meant to be; empty when none is close.
+
+    Case, `-` and `_` do not count, so ``maxIter`` and ``max-iter`` find ``max_iter``.
+    """
+    if len(word) > LONGEST:
+        return ""
+    spellings = {_plain(known): known for known in islice(words, MOST)}
+    found = get_close_matches(_plain(word), spellings, n=1, cutoff=0.6)
+    return spellings[found[0]] if found else ""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """A hint with the nearest word; empty when none is close."""
+    found = nearest(word, words)
+    return f"did you mean `{found}`?" if found else ""
+
+
+def listed(words: Iterable[str], *, most: int = 20) -> str:
+    """``a, b and c`` as ``a, b, c``; `none` when there are none, and the number of those left out beyond *most*."""
+    known = list(words)
+    left_out = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + left_out if known else "none"
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "").replace("_", "")

@@ -1,0 +1,25 @@
+"""Object storage on obstore: one code path for files, S3, Azure and Google, and manifests that say what a dataset is.
+
+===============  ===================================================================
+patterns         which files a dataset's `path` means (pure)
+manifest         names, sizes and digests (pure)
+failures         what a store's errors mean, as a table (pure)
+locations        addresses, and the stores behind them
+digests          reading and hashing files, and remembering it
+scanning         a path's manifest; `remote` for what lies elsewhere
+store            Storage: read, write, list, delete, and the transfers below
+pushing          files to the store: `blobs` sends contents, `origins` fetches remote ones
+pulling          files from the store
+sweeping         contents that nothing names
+===============  ===================================================================
+"""
+
+from cloudml.storage.digests import DigestCache
+from cloudml.storage.manifest import Entry, Manifest
+from cloudml.storage.pulling import Pulled
+from cloudml.storage.pushing import Pushed
+from cloudml.storage.scanning import scan
+from cloudml.storage.store import Listed, Storage
+from cloudml.storage.sweeping import Swept
+
+__all__ = ["DigestCache", "Entry", "Listed", "Manifest", "Pulled", "Pushed", "Storage", "Swept", "scan"]

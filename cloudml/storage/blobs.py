@@ -1,0 +1,148 @@
+"""Contents under their digests, and the copies that give them names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from cloudml.errors import AlreadyExistsError
+from cloudml.storage.digests import changed, read
+from cloudml.storage.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cloudml.progress import Meter
+    from cloudml.storage.manifest import Entry
+    from cloudml.storage.store import Storage
+
+WHOLE_BYTES = 8 << 20
+"""Files up to this size are sent in one request, larger ones in parts of at least this size."""
+
+PARTS_AT_MOST = 9_000
+"""S3 takes 10,000 parts of one object."""
+
+COPY_LIMIT_BYTES = 5 << 30
+"""S3 copies no larger object by itself."""
+
+ANYONE_WRITES = 0o222
+READ_ONLY = 0o444
+
+
+def blob(digest: str) -> str:
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def upload(storage: Storage, entry: Entry, meter: Meter) -> bool:
+    """Send the content of a local file unless it is there; whether it was sent.
+
+    Raises:
+        SpecError: The file is not what it was.
+    """
+    path = blob(entry.digest)
+    there = storage.head(path)
+    if there and there["size"] == entry.size:
+        meter.add(entry.size)
+        protect(storage, path)
+        return False
+    try:
+        _put(storage, path, entry, meter, new=there is None)
+    except AlreadyExistsError:
+        # Another push was faster, with the same bytes: the name is their digest.
+        return False
+    protect(storage, path)
+    return True
+
+
+def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> None:
+    import obstore
+
+    content = _verified(entry, meter)
+    with translated(storage.uri(path)):
+        if entry.size <= WHOLE_BYTES:
+            whole = b"".join(content)
+            obstore.put(storage.store, path, whole, mode="create" if new else "overwrite", use_multipart=False)
+        else:
+            part_bytes = max(WHOLE_BYTES, entry.size // PARTS_AT_MOST + 1)
+            obstore.put(storage.store, path, content, chunk_size=part_bytes)
+
+
+def _verified(entry: Entry, meter: Meter) -> Iterator[bytes]:
+    """The bytes of a local file; an error instead of the end when they are not those of its digest.
+
+    The store shows nothing of an upload whose source failed, so no blob can have a wrong name.
+    """
+    found = hashlib.sha256()
+    for chunk in read(entry.source):
+        found.update(chunk)
+        meter.add(len(chunk))
+        yield chunk
+    if found.hexdigest() != entry.digest:
+        raise changed(entry.source)
+
+
+def protect(storage: Storage, path: str) -> None:
+    """Make a blob in a file system read-only: datasets are links to it."""
+    if storage.folder and os.name == "posix":
+        file = storage.folder / path
+        with translated(str(file)), suppress(FileNotFoundError):  # swept meanwhile: the copy will find out
+            if file.stat().st_mode & ANYONE_WRITES:
+                file.chmod(READ_ONLY)
+
+
+def copy(storage: Storage, entry: Entry, target: str) -> None:
+    """Give the blob of *entry* the name *target*, in place of what has it; the bytes do not travel.
+
+    Raises:
+        NotFoundError: The blob is not there.
+    """
+    import obstore
+
+    path = blob(entry.digest)
+    with translated(storage.uri(path)):
+        if storage.folder:
+            _link(storage.folder / path, storage.folder / target, storage.folder / "staging")
+        elif entry.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
+            stream = obstore.get(storage.store, path).stream(WHOLE_BYTES)
+            part_bytes = max(WHOLE_BYTES, entry.size // PARTS_AT_MOST + 1)
+            obstore.put(storage.store, target, stream, chunk_size=part_bytes)
+        else:
+            obstore.copy(storage.store, path, target)
+
+
+def _link(blob: Path, target: Path, staging: Path) -> None:
+    """A hard link, or a copy where there can be none.
+
+    obstore's own copy is not used here: over a link to the same file it leaves its temporary name behind, in the folder
+    that jobs read.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(blob, target)
+        return
+    except FileExistsError:
+        if target.samefile(blob):
+            return
+    except FileNotFoundError:
+        raise
+    except OSError:
+        pass  # no hard links on this file system, or too many of this file
+    staging.mkdir(parents=True, exist_ok=True)
+    made = staging / uuid4().hex
+    _link_or_copy(blob, made)
+    made.replace(target)
+
+
+def _link_or_copy(blob: Path, made: Path) -> None:
+    try:
+        os.link(blob, made)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(blob, made)
+        made.chmod(READ_ONLY)

@@ -1,0 +1,124 @@
+"""Sending files to a store, each content once.
+
+An entry of the manifest becomes two objects: ``blobs/<digest[:2]>/<digest>``, which is sent, and ``<prefix>/<path>``,
+which the store copies from it. The manifest comes last. So an interrupted push leaves blobs that the next one finds,
+and a folder without manifest, which counts as not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from cloudml.errors import NotFoundError
+from cloudml.progress import SILENT, Meter
+from cloudml.storage import blobs, origins
+from cloudml.storage.manifest import Entry, Manifest, document
+from cloudml.storage.parallel import each
+
+if TYPE_CHECKING:
+    from cloudml.progress import Progress
+    from cloudml.storage.store import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did.
+
+    Attributes:
+        uploaded: How many contents travelled.
+        copied: How many files the store made from contents that it has.
+        skipped: How many files needed no sending: their content was there, or is that of another file.
+        bytes: How many travelled.
+    """
+
+    uploaded: int = 0
+    copied: int = 0
+    skipped: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the files of one content."""
+
+    entries: tuple[Entry, ...]
+    uploaded: bool
+    copied: int
+
+
+def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) -> Pushed:
+    """As `Storage.push`."""
+    there = storage.stored(prefix)
+    meter = Meter(progress, manifest.size, f"sending {prefix}")
+    if there and there[0] == manifest.hash:
+        meter.add(manifest.size)
+        return Pushed(skipped=len(manifest.entries))
+    if there:
+        storage.remove([f"{prefix}.json"])
+    placed = {entry.path: entry.digest for entry in there[1].entries} if there else {}
+    sender = Sender(storage, prefix, placed, meter)
+    sent = each(sender.send, by_content(manifest), workers=storage.workers, stop=meter.stop)
+    remove_others(storage, prefix, manifest)
+    entries = tuple(entry for one in sent for entry in one.entries)
+    storage.write(f"{prefix}.json", document(Manifest(entries), manifest.hash))
+    return summary(sent)
+
+
+def by_content(manifest: Manifest) -> list[tuple[Entry, ...]]:
+    """Entries of equal content together, large ones first: they take longest."""
+    ordered = sorted(manifest.entries, key=lambda entry: (-entry.size, entry.digest, entry.path))
+    return [tuple(same) for _, same in groupby(ordered, key=lambda entry: entry.digest)]
+
+
+def summary(sent: list[Sent]) -> Pushed:
+    return Pushed(
+        uploaded=sum(one.uploaded for one in sent),
+        copied=sum(one.copied for one in sent),
+        skipped=sum(len(one.entries) - one.uploaded for one in sent),
+        bytes=sum(one.entries[0].size for one in sent if one.uploaded),
+    )
+
+
+def remove_others(storage: Storage, prefix: str, manifest: Manifest) -> None:
+    """Remove what an earlier push left below *prefix*."""
+    wanted = {f"{prefix}/{entry.path}" for entry in manifest.entries}
+    others = [listed.path for listed in storage.list(prefix) if listed.path not in wanted]
+    for other in others:
+        storage.remove([other])
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends the files of one push.
+
+    Attributes:
+        placed: Digests of the files that are known to lie below the prefix.
+    """
+
+    storage: Storage
+    prefix: str
+    placed: dict[str, str]
+    meter: Meter
+
+    def send(self, entries: tuple[Entry, ...]) -> Sent:
+        """Bring one content, and give it its names."""
+        if entries[0].remote:
+            entries, uploaded = origins.bring(self.storage, entries, self.meter)
+        else:
+            uploaded = blobs.upload(self.storage, entries[0], self.meter)
+        copies = [entry for entry in entries if self.placed.get(entry.path) != entry.digest]
+        for entry in copies:
+            self._name(entry)
+        self.meter.add((len(entries) - 1) * entries[0].size)
+        return Sent(entries, uploaded=uploaded, copied=len(copies))
+
+    def _name(self, entry: Entry) -> None:
+        target = f"{self.prefix}/{entry.path}"
+        try:
+            blobs.copy(self.storage, entry, target)
+        except NotFoundError:
+            # Swept since it was looked at.
+            blobs.upload(self.storage, entry, Meter(SILENT, None, "sending"))
+            blobs.copy(self.storage, entry, target)

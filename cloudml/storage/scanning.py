@@ -1,0 +1,158 @@
+"""From a dataset's `path` to its manifest."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from stat import S_ISREG
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from cloudml.errors import SpecError
+from cloudml.progress import SILENT, Meter
+from cloudml.storage import patterns, remote
+from cloudml.storage.digests import sha256, stamp, unreadable
+from cloudml.storage.locations import is_remote, local
+from cloudml.storage.manifest import Entry, Manifest, check, composed
+from cloudml.storage.parallel import each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cloudml.progress import Progress
+    from cloudml.storage.digests import DigestCache, Stamp
+
+READERS = 4
+LOOKED_AT = 5000
+"""How many files are looked at for the nearest name."""
+
+Inode = tuple[int, int]
+"""Device and inode of a folder."""
+
+
+def scan(location: str, root: Path, cache: DigestCache | None = None, progress: Progress = SILENT) -> Manifest:
+    """The manifest of the files that *location* means.
+
+    What a path means is told in `cloudml.storage.patterns`. Links are followed. A name inside the dataset is relative
+    to the fixed part: ``data/*.parquet`` gives ``a.parquet``. Remote files are listed, not read.
+
+    Args:
+        location: A path relative to *root* or absolute, or a URL (s3, gs, az, https).
+        root: The project's folder.
+        cache: Digests of files that were read before.
+        progress: Told of the bytes that are read.
+
+    Raises:
+        SpecError: Nothing matches, a link leads nowhere or into itself, a file cannot be read or changed meanwhile.
+        ProviderError: A remote store does not answer.
+    """
+    if is_remote(location):
+        return Manifest(tuple(remote.entries(location)), location)
+    files = list(_found(location, root))
+    if not files:
+        raise _nothing(location, root)
+    for name, _ in files:
+        check(name)
+    stamps = {path: _stamp(path) for _, path in files}
+    digests = _digests(stamps, cache, progress)
+    return Manifest(
+        tuple(Entry(path=name, size=stamps[path].size, digest=digests[path], source=path) for name, path in files),
+        location,
+    )
+
+
+def _found(location: str, root: Path) -> Iterator[tuple[str, str]]:
+    """Names inside the dataset and absolute paths."""
+    path = root / (local(location) or location)
+    if path.is_file():
+        return iter([(composed(path.name), str(path.absolute()))])
+    if path.is_dir():
+        return _below(path.absolute(), (), patterns.start(()), "", frozenset())
+    fixed, pattern = patterns.split(str(local(location)))
+    folder = (root / fixed).absolute()
+    if not pattern or not folder.is_dir():
+        return iter(())
+    return _below(folder, pattern, patterns.start(pattern), "", frozenset())
+
+
+def _below(
+    folder: Path, pattern: Sequence[str], states: patterns.States, prefix: str, above: frozenset[Inode]
+) -> Iterator[tuple[str, str]]:
+    try:
+        status = folder.stat()
+        inside = sorted(os.scandir(folder), key=lambda item: item.name)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        raise SpecError(f"`{folder}` is a link to a folder that it lies in", hint="remove the link")
+    for item in inside:
+        reached = frozenset[int]() if patterns.skipped(item.name) else patterns.step(states, item.name, pattern)
+        if not reached:
+            continue
+        name = f"{prefix}{composed(item.name)}"
+        if item.is_dir():
+            yield from _below(Path(item.path), pattern, reached, f"{name}/", above | {here})
+        elif patterns.matched(reached, pattern):
+            yield name, item.path
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - hot: once for each file of a dataset
+    except FileNotFoundError:
+        raise SpecError(f"`{path}` is a link that leads nowhere", hint="remove it, or bring back its target") from None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not S_ISREG(status.st_mode):
+        raise SpecError(f"`{path}` is no regular file", hint="a dataset consists of files")
+    return stamp(status)
+
+
+def _digests(stamps: dict[str, Stamp], cache: DigestCache | None, progress: Progress) -> dict[str, str]:
+    known = cache.known(stamps) if cache else {}
+    unknown = [path for path in stamps if path not in known]
+    meter = Meter(progress, sum(stamps[path].size for path in unknown), "reading")
+    began = time_ns()
+
+    def digest(path: str) -> str:
+        return sha256(path, stamps[path].size, meter.add)
+
+    found = dict(zip(unknown, each(digest, unknown, workers=READERS, stop=meter.stop), strict=True))
+    if cache:
+        cache.keep(((path, stamps[path], found[path]) for path in unknown), began)
+    return known | found
+
+
+def _nothing(location: str, root: Path) -> SpecError:
+    path = root / (local(location) or location)
+    if path.is_dir():
+        return SpecError(
+            f"the folder `{location}` holds no file",
+            hint="hidden files and `_cloudml` do not count; put files there, or name another folder",
+        )
+    near = _nearest(path, root)
+    return SpecError(
+        f"`{location}` matches no file" if patterns.has_magic(location) else f"`{location}` does not exist",
+        hint=f"the nearest file is `{near}`" if near else f"paths are relative to {root}",
+    )
+
+
+def _nearest(path: Path, root: Path) -> str:
+    """The existing file that is spelt most like *path*, below the nearest folder that exists; empty when none is."""
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    files = [_relative(file, root) for file in islice(_visible(folder), LOOKED_AT)]
+    return next(iter(get_close_matches(_relative(path.absolute(), root), files, n=1, cutoff=0.3)), "")
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not patterns.skipped(name))
+        yield from (Path(parent, name) for name in sorted(files) if not patterns.skipped(name))
+
+
+def _relative(path: Path, root: Path) -> str:
+    base = root.absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()

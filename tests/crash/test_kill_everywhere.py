@@ -1,0 +1,189 @@
+"""`up` dies by SIGKILL at a point; the next `up` reaches the same end, nothing done twice, nothing left over."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+POINTS = 36
+
+PROJECT = """
+project: crash
+datasets:
+  table: {path: data/*.csv}
+jobs:
+  prepare:
+    script: prepare.py
+    inputs: {table: datasets.table}
+    outputs: [rows]
+    environment: {JOURNAL: "@JOURNAL@"}
+  train:
+    script: train.py
+    inputs: {rows: jobs.prepare.rows}
+    outputs: [model]
+    metrics: [mean]
+    environment: {JOURNAL: "@JOURNAL@"}
+models:
+  mean:
+    source: jobs.train.model
+    predictor: predict.py:Predictor
+    require: {jobs.train.mean: ">= 1"}
+endpoints:
+  mean: {model: models.mean, capture: 1.0}
+monitors:
+  drift:
+    endpoint: endpoints.mean
+    baseline: jobs.prepare.rows
+    checks: [{metric: missing, max: 0.5}]
+"""
+JOURNAL = """
+import os, pathlib
+def note(word):
+    with open(os.environ["JOURNAL"], "a") as journal:
+        journal.write(word + "\\n")
+"""
+PREPARE = """
+import shutil
+from journal import note
+from cloudml import runtime
+job = runtime.job()
+note("prepare begins")
+for path in job.inputs["table"].glob("*.csv"):
+    shutil.copy(path, job.outputs["rows"] / path.name)
+note("prepare ends")
+"""
+TRAIN = """
+import csv
+from journal import note
+from cloudml import runtime
+job = runtime.job()
+note("train begins")
+rows = [row for path in job.inputs["rows"].glob("*.csv") for row in csv.DictReader(path.open())]
+mean = sum(float(row["x"]) for row in rows) / len(rows)
+(job.outputs["model"] / "mean.txt").write_text(str(mean))
+job.log_metric("mean", mean)
+note("train ends")
+"""
+PREDICT = """
+class Predictor:
+    def __init__(self, model):
+        self.mean = float((model / "mean.txt").read_text())
+    def predict(self, instances):
+        return [row["x"] - self.mean for row in instances]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    with small_project(tmp_path) as root:
+        yield root
+
+
+@contextmanager
+def small_project(folder: Path):
+    """A small project with everything in it; whatever it started is stopped afterwards."""
+    root = folder / "project"
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "a.csv").write_text("x\n1\n2\n3\n")
+    (root / "data" / "b.csv").write_text("x\n4\n5\n")
+    for name, text in {"journal.py": JOURNAL, "prepare.py": PREPARE, "train.py": TRAIN, "predict.py": PREDICT}.items():
+        (root / name).write_text(text)
+    (root / "cloudml.yaml").write_text(PROJECT.replace("@JOURNAL@", str(folder / "journal.txt")))
+    try:
+        yield root
+    finally:
+        finished = cloudml(root, "down", "--yes")
+        assert finished.returncode == 0, finished.stderr
+        assert not processes_of(root)
+
+
+def cloudml(root: Path, *arguments: str, kill_at: int = 0, counts: Path | None = None):
+    program = [sys.executable, str(HERE / "killer.py"), str(counts or os.devnull), str(kill_at), "--"]
+    return subprocess.run(
+        [*program, *arguments, "-C", str(root), "--json"], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def processes_of(root: Path) -> list[str]:
+    """The command lines of processes that name this project's folder; those that are ending get a moment."""
+    deadline = time.monotonic() + 20
+    while True:
+        found = [line for line in command_lines() if str(root) in line and "pytest" not in line]
+        if not found or time.monotonic() > deadline:
+            return found
+
+
+def command_lines() -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
+def outcome(root: Path) -> dict[str, object]:
+    """What there is in the end, without what may rightly differ from run to run."""
+    finished = cloudml(root, "status")
+    assert finished.returncode == 0, finished.stderr
+    there = json.loads(finished.stdout)["resources"]
+    return {
+        "resources": sorted((one["resource"], nameless(one["name"]), one["state"]) for one in there),
+        "journal": Counter((root.parent / "journal.txt").read_text().splitlines()),
+        "state": sorted(leftovers(root / ".cloudml")),
+    }
+
+
+def leftovers(state: Path) -> list[str]:
+    """The files that `up` left, by a name that does not depend on where and when it ran."""
+    skipped = {"cache", "capture", "__pycache__"}
+    return [
+        nameless(str(path.relative_to(state)))
+        for path in state.rglob("*")
+        if path.is_file() and not skipped & set(path.parts) and not path.name.startswith("state.db-")
+    ]
+
+
+def nameless(name: str) -> str:
+    """A name without its hash, which differs with the folder of the test."""
+    return re.sub(r"[0-9a-f]{10,}", "#", name)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """How many changes of state an undisturbed `up` makes, and what there is afterwards."""
+    with small_project(tmp_path_factory.mktemp("undisturbed")) as root:
+        counts = root.parent / "changes.txt"
+        finished = cloudml(root, "up", counts=counts)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return {"changes": counts.read_text().splitlines(), "outcome": outcome(root)}
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_the_next_up_finishes_what_a_killed_one_began(project: Path, undisturbed, point: int) -> None:
+    changes = undisturbed["changes"]
+    assert len(changes) >= POINTS, changes
+    kill_at = 1 + point * (len(changes) - 1) // (POINTS - 1)
+    killed = cloudml(project, "up", kill_at=kill_at)
+    assert killed.returncode in {-signal.SIGKILL, 0}, killed.stderr
+    finished = cloudml(project, "up")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert outcome(project) == undisturbed["outcome"], f"killed at {kill_at}, {changes[kill_at - 1]}"
+    third = json.loads(cloudml(project, "up").stdout.splitlines()[-1])
+    assert all(one["reused"] for one in third["resources"].values())
+
+
+def test_an_undisturbed_up_does_each_thing_once(undisturbed) -> None:
+    assert undisturbed["outcome"]["journal"] == {
+        "prepare begins": 1,
+        "prepare ends": 1,
+        "train begins": 1,
+        "train ends": 1,
+    }

@@ -1,0 +1,199 @@
+"""The rules of docs/ARCHITECTURE.md, held by tests: who may import whom, what stays off the start-up path, sizes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = ROOT / "cloudml"
+PROVIDERS = ROOT / "providers"
+CLOUDS = [folder for folder in sorted(PROVIDERS.iterdir()) if (folder / "clients.py").is_file()]
+SDKS = {"azure", "boto3", "botocore", "google", "moto", "sagemaker"}
+HEAVY = {
+    "duckdb", "fsspec", "mlflow", "numpy", "pandas", "polars", "pyarrow", "scipy", "skops", "sklearn", "starlette",
+    "uvicorn", "xgboost",
+}  # fmt: skip
+LARGEST = 400
+FIXED_NAMES = {
+    "__init__", "capabilities", "settings", "machines", "images", "names", "errors", "datasets", "jobs", "models",
+    "endpoints", "monitors", "logs",
+}  # fmt: skip
+FLOORS = ("errors", "units", "specs", "status", "capabilities", "plan", "resources", "seam")
+"""From the bottom up: none may import, when it is loaded, one that stands after it."""
+
+
+def sources() -> list[Path]:
+    return [*sorted(CORE.rglob("*.py")), *sorted(PROVIDERS.rglob("*.py"))]
+
+
+def module(path: Path) -> str:
+    base = ROOT if path.is_relative_to(CORE) else PROVIDERS
+    parts = path.relative_to(base).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def imports(path: Path, *, at_load: bool) -> set[str]:
+    """What a file imports; only what it imports when it is itself imported, with *at_load*."""
+    found: set[str] = set()
+    for node in statements(tree(path), at_load=at_load):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def statements(node: ast.AST, *, at_load: bool):
+    for child in ast.iter_child_nodes(node):
+        if at_load and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if at_load and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from statements(child, at_load=at_load)
+
+
+def loaded_by(*arguments: str, cwd: Path | None = None) -> set[str]:
+    """The top-level packages in memory after that program ran."""
+    program = (
+        "import atexit, json, os, sys; "
+        "atexit.register(lambda: os.write(3, json.dumps(sorted(sys.modules)).encode())); " + arguments[0]
+    )
+    import os
+
+    read, write = os.pipe()
+    with open(read) as pipe:  # noqa: PTH123  a descriptor, not a path
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"import os; os.dup2({write}, 3); " + program, *arguments[1:]],
+            pass_fds=[write],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+        )
+        os.close(write)
+        names = pipe.read()
+        _, errors = process.communicate()
+    assert names, errors.decode()
+    return set(json.loads(names))
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_the_core_imports_no_provider_and_a_provider_no_command_and_no_other_provider(path: Path) -> None:
+    own = module(path).partition(".")[0]
+    for name in imports(path, at_load=False):
+        top = name.partition(".")[0]
+        assert not top.startswith("cloudml_") or top == own, f"{module(path)} imports {name}"
+        if own.startswith("cloudml_"):
+            assert not name.startswith(("cloudml.cli", "cloudml.client", "cloudml.project", "cloudml.up")), name
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_a_cloud_library_is_imported_by_clients_and_doubles_only_and_inside_functions(path: Path) -> None:
+    clouds = {name for name in imports(path, at_load=False) if name.partition(".")[0] in SDKS}
+    allowed = path.name == "clients.py" or "double" in path.parts
+    assert not clouds or allowed, f"{module(path)} imports {clouds}"
+    if "double" not in path.parts:
+        assert not {name for name in imports(path, at_load=True) if name.partition(".")[0] in SDKS}
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_a_double_is_never_imported_by_the_rest(path: Path) -> None:
+    if "double" not in path.parts:
+        assert not {name for name in imports(path, at_load=True) if ".double" in name}
+
+
+def test_the_floors_stand_in_order() -> None:
+    for path in sorted(CORE.rglob("*.py")):
+        floor = module(path).split(".")[1] if "." in module(path) else ""
+        if floor in FLOORS:
+            above = {f"cloudml.{name}" for name in FLOORS[FLOORS.index(floor) + 1 :]}
+            wrong = {name for name in imports(path, at_load=True) if any(name.startswith(one) for one in above)}
+            assert not wrong, f"{module(path)} imports {wrong}"
+
+
+def test_no_import_circle() -> None:
+    known = {module(path): path for path in sources()}
+    graph = {name: modules(path, known) - {name} for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"import circle: {' -> '.join((*trail[trail.index(name) :], name))}"
+        if name not in done:
+            for other in graph[name]:
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def modules(path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of ours that a file imports when it is loaded; of a module in a package, the module alone."""
+    found: set[str] = set()
+    for node in statements(tree(path), at_load=True):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & set(known) or {node.module} & set(known)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & set(known)
+    return found
+
+
+def test_every_provider_has_the_same_file_names() -> None:
+    for folder in PROVIDERS.iterdir():
+        if (folder / "__init__.py").is_file():
+            assert {path.stem for path in folder.glob("*.py")} >= FIXED_NAMES, folder.name
+    names = {folder.name: {path.stem for path in folder.glob("*.py")} for folder in CLOUDS}
+    assert len({frozenset(one) for one in names.values()}) <= 1, names
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_no_file_is_longer_than_one_noun_needs(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= LARGEST
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_no_file_is_called_after_nothing(path: Path) -> None:
+    assert path.stem not in {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler"}
+
+
+def test_the_runtime_needs_nothing_but_python() -> None:
+    for path in sorted((CORE / "runtime").rglob("*.py")):
+        foreign = {
+            name.partition(".")[0]
+            for name in imports(path, at_load=True)
+            if name.partition(".")[0] not in sys.stdlib_module_names
+            and not name.startswith("cloudml.runtime")
+            and name not in {"cloudml", "__future__"}
+        }
+        assert not foreign, f"{module(path)} imports {foreign}"
+
+
+def test_importing_cloudml_loads_nothing_else() -> None:
+    loaded = {name.partition(".")[0] for name in loaded_by("import cloudml")}
+    assert not loaded & {*HEAVY, *SDKS, "click", "pydantic", "rich", "ruamel", "obstore"}
+
+
+def test_every_public_name_can_be_imported() -> None:
+    import cloudml
+
+    assert all(getattr(cloudml, name) for name in cloudml.__all__)
+    assert set(cloudml.__all__) == set(cloudml._HOME)
+
+
+def test_plugins_can_be_read_without_an_sdk_or_an_account() -> None:
+    program = "from cloudml import plugins; [plugins.plugin(name).capabilities for name in plugins.names()]"
+    loaded = {name.partition(".")[0] for name in loaded_by(program)}
+    assert not loaded & {*HEAVY, *SDKS}

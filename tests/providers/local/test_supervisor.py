@@ -118,7 +118,7 @@ def test_a_killed_supervisor_takes_its_workers_along_and_an_update_brings_the_en
     os.kill(supervisor, signal.SIGKILL)
     down = here.endpoint(lambda now: now.state is State.FAILED)
     assert down.reason == DOWN
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
     with pytest.raises(UnavailableError) as caught:
         invoke(here, 80)
     assert "cloudml up" in caught.value.hint
@@ -159,10 +159,10 @@ def test_a_new_version_comes_in_under_load_without_a_failed_request(here) -> Non
     here.model(parameters={"factor": 2})
     wanted = here.deployed()
     with hammered(here, clients=4) as (answers, failures):
-        assert processes.wait_until(lambda: bool(answers), 20)
+        assert processes.wait_until(lambda: bool(answers), 60)
         here.provider.endpoints.update(wanted)
         after = here.endpoint()
-        assert processes.wait_until(lambda: len(workers(here)) == 1, 40)
+        assert processes.wait_until(lambda: len(workers(here)) == 1, 60)
         last = invoke(here, 77.25)
     assert failures == []
     assert (after.hash, after.model) == (wanted.identity.hash, wanted.model)
@@ -196,7 +196,7 @@ def test_a_first_version_that_cannot_start_fails_with_its_last_words_and_can_be_
     failed = deploy(here)
     assert failed.state is State.FAILED
     assert "no module named hope" in failed.reason
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
     here.write("predict.py", good)
     here.model()
     here.provider.endpoints.update(here.deployed())
@@ -235,7 +235,7 @@ def test_what_was_asked_and_answered_is_captured_also_over_a_change_of_version(h
     here.provider.endpoints.update(here.deployed(capture=1.0))
     here.endpoint()
     invoke(here, 77.25)
-    assert processes.wait_until(lambda: len(captured(here)) == 3, 20)
+    assert processes.wait_until(lambda: len(captured(here)) == 3, 60)
     rows = {(row["version"], row["row"], row["instance"], row["prediction"]) for row in captured(here)}
     assert rows == {
         ("v1", 0, '{"weight":80}', "2.75"),
@@ -313,5 +313,5 @@ def test_two_processes_that_revive_start_one_supervisor(here) -> None:
     after = here.endpoint()
     assert after.state is State.READY
     assert after.hash in {"ab" * 32, "cd" * 32}
-    assert processes.wait_until(lambda: len(processes.marked(here.home)) == 2, 20)
+    assert processes.wait_until(lambda: len(processes.marked(here.home)) == 2, 60)
     assert invoke(here, 80) == [2.75]

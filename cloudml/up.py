@@ -22,7 +22,7 @@ from cloudml.status import JobStatus, Status
 from cloudml.waiting import StoppedError, Waiter, elapsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cloudml.events import Listener
     from cloudml.progress import Progress
@@ -103,39 +103,44 @@ class Up:
         return UpResult(target=target, statuses=dict(self.done), reused=frozenset(self.reused), metrics=metrics)
 
     def _carry_out(self, steps: Mapping[str, Step]) -> list[BaseException]:
-        graph = {
-            reference: tuple(one for one in leans_on(step.resource.spec) if one in steps)
-            for reference, step in steps.items()
-        }
-        order = TopologicalSorter(graph)
+        """Every step once those it leans on are done; the failures, the first one first."""
+        order = TopologicalSorter(
+            {
+                reference: tuple(one for one in leans_on(step.resource.spec) if one in steps)
+                for reference, step in steps.items()
+            }
+        )
         order.prepare()
-        failures: list[BaseException] = []
-        running: dict[Future[None], str] = {}
+        self.waiter.stopped.clear()
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="cloudml-up") as pool:
             try:
-                while order.is_active():
-                    for reference in order.get_ready():
-                        running[pool.submit(self._step, steps[reference])] = reference
-                    if not running:
-                        break
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        reference = running.pop(future)
-                        if error := future.exception():
-                            failures.append(error)
-                        else:
-                            order.done(reference)
+                failures = self._in_order(order, lambda reference: pool.submit(self._step, steps[reference]))
             except BaseException:
                 self.waiter.stopped.set()
                 raise
-        self._skipped(steps, failures)
-        return failures
+        for reference in steps:
+            if reference not in self.done and reference not in failures:
+                self.listener(Event(event=Happened.SKIPPED, resource=reference))
+        return list(failures.values())
 
-    def _skipped(self, steps: Mapping[str, Step], failures: list[BaseException]) -> None:
-        if failures:
-            for reference in steps:
-                if reference not in self.done:
-                    self.listener(Event(event=Happened.SKIPPED, resource=reference))
+    def _in_order(
+        self, order: TopologicalSorter[str], start: Callable[[str], Future[None]]
+    ) -> Mapping[str, BaseException]:
+        """Start what is ready, and mark what is done, until nothing more can be started; reference to failure."""
+        failures: dict[str, BaseException] = {}
+        running: dict[Future[None], str] = {}
+        while order.is_active():
+            running |= {start(reference): reference for reference in order.get_ready()}
+            if not running:
+                break
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                reference = running.pop(future)
+                if error := future.exception():
+                    failures[reference] = error
+                else:
+                    order.done(reference)
+        return failures
 
     def _step(self, step: Step) -> None:
         began = time.monotonic()

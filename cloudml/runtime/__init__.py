@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from cloudml.runtime.inside import running
     from cloudml.runtime.jobs import Job, job
     from cloudml.runtime.record import Metric, Record, read_metrics, read_record
+    from cloudml.runtime.refusal import BadRequest
     from cloudml.runtime.request import RequestError
 
-__all__ = ["Job", "Metric", "Record", "RequestError", "job", "read_metrics", "read_record", "running"]
+__all__ = ["BadRequest", "Job", "Metric", "Record", "RequestError", "job", "read_metrics", "read_record", "running"]
 _HOMES = {
-    "Job": "jobs", "Metric": "record", "Record": "record", "RequestError": "request", "job": "jobs",
-    "read_metrics": "record", "read_record": "record", "running": "inside",
+    "BadRequest": "refusal", "Job": "jobs", "Metric": "record", "Record": "record", "RequestError": "request",
+    "job": "jobs", "read_metrics": "record", "read_record": "record", "running": "inside",
 }  # fmt: skip
 
 

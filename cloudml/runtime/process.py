@@ -77,7 +77,8 @@ class Stop:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # Once it was told to end, another signal must not take the exit code away.
+            signal.signal(number, signal.SIG_IGN if self.begun else handler)
 
     @property
     def begun(self) -> bool:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cloudml.runtime import adapters, codec
-from cloudml.runtime.answering import OURS, Reply, failed, refused
+from cloudml.runtime.answering import NOTHING, OURS, Reply, asks_nothing, failed, refused
 from cloudml.runtime.model import Foreign
 from cloudml.runtime.refusal import BadRequest
 from cloudml.serving.batching import Batcher, QueueFullError
@@ -122,6 +122,8 @@ class Service:
 
     async def _answered(self, call: Call) -> Reply:
         assert self.model is not None
+        if asks_nothing(call.body):
+            return NOTHING
         if isinstance(self.model, Foreign) and not call.tensors:
             return await self._foreign(self.model, call)
         request = self._decoded(call)

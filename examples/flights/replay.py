@@ -18,7 +18,7 @@ def main(table, rows=3000):
     folder = client.jobs.get("prepare").outputs[table]
     found = pyarrow.dataset.dataset(folder).to_table(columns=FEATURES)
     step = max(1, found.num_rows // rows)
-    instances = found.take(range(0, found.num_rows, step)).to_pylist()[:rows]
+    instances = found.take(list(range(0, found.num_rows, step))).to_pylist()[:rows]
     answers = []
     for start in range(0, len(instances), BATCH):
         answers += client.endpoints.invoke("delay", instances[start : start + BATCH])

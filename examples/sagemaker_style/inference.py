@@ -16,8 +16,6 @@ def input_fn(request_body, request_content_type):
 
 
 def predict_fn(input_data, model):
-    if input_data.empty:
-        return []
     return model.predict(input_data[list(model.feature_names_in_)]).tolist()
 
 

@@ -51,12 +51,13 @@ def main() -> None:
         """Counts each statement that may write, before and after it."""
 
         def execute(self, sql, *parameters):
-            writes = not sql.lstrip().upper().startswith(("SELECT", "PRAGMA"))
+            word = next(iter(sql.split()), "SELECT").upper()
+            writes = word not in {"SELECT", "PRAGMA"}
             if writes:
-                killer.changed(f"before {sql.split()[0]}")
+                killer.changed(f"before {word}")
             result = super().execute(sql, *parameters)
             if writes:
-                killer.changed(f"after {sql.split()[0]}")
+                killer.changed(f"after {word}")
             return result
 
         def commit(self):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,14 +86,20 @@ class Predictor:
 
 @pytest.fixture
 def project(tmp_path: Path):
+    with small_project(tmp_path) as root:
+        yield root
+
+
+@contextmanager
+def small_project(folder: Path):
     """A small project with everything in it; whatever it started is stopped afterwards."""
-    root = tmp_path / "project"
+    root = folder / "project"
     (root / "data").mkdir(parents=True)
     (root / "data" / "a.csv").write_text("x\n1\n2\n3\n")
     (root / "data" / "b.csv").write_text("x\n4\n5\n")
     for name, text in {"journal.py": JOURNAL, "prepare.py": PREPARE, "train.py": TRAIN, "predict.py": PREDICT}.items():
         (root / name).write_text(text)
-    (root / "cloudml.yaml").write_text(PROJECT.replace("@JOURNAL@", str(tmp_path / "journal.txt")))
+    (root / "cloudml.yaml").write_text(PROJECT.replace("@JOURNAL@", str(folder / "journal.txt")))
     try:
         yield root
     finally:
@@ -127,35 +135,35 @@ def outcome(root: Path) -> dict[str, object]:
     assert finished.returncode == 0, finished.stderr
     there = json.loads(finished.stdout)["resources"]
     return {
-        "resources": sorted((one["resource"], one["name"], one["state"]) for one in there),
+        "resources": sorted((one["resource"], nameless(one["name"]), one["state"]) for one in there),
         "journal": Counter((root.parent / "journal.txt").read_text().splitlines()),
         "state": sorted(leftovers(root / ".cloudml")),
     }
 
 
-def leftovers(state: Path) -> set[str]:
-    """The files that `up` left, by a name that does not depend on when it ran."""
+def leftovers(state: Path) -> list[str]:
+    """The files that `up` left, by a name that does not depend on where and when it ran."""
     skipped = {"cache", "capture", "__pycache__"}
-    return {
-        str(path.relative_to(state))
+    return [
+        nameless(str(path.relative_to(state)))
         for path in state.rglob("*")
         if path.is_file() and not skipped & set(path.parts) and not path.name.startswith("state.db-")
-    }
+    ]
+
+
+def nameless(name: str) -> str:
+    """A name without its hash, which differs with the folder of the test."""
+    return re.sub(r"[0-9a-f]{10,}", "#", name)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """How many changes of state an undisturbed `up` makes, and what there is afterwards."""
-    fixture = project.__wrapped__ if hasattr(project, "__wrapped__") else project
-    made = fixture(tmp_path_factory.mktemp("undisturbed"))
-    root = next(made)
-    counts = root.parent / "changes.txt"
-    finished = cloudml(root, "up", counts=counts)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    seen = counts.read_text().splitlines()
-    result = {"changes": seen, "outcome": outcome(root)}
-    next(made, None)
-    return result
+    with small_project(tmp_path_factory.mktemp("undisturbed")) as root:
+        counts = root.parent / "changes.txt"
+        finished = cloudml(root, "up", counts=counts)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return {"changes": counts.read_text().splitlines(), "outcome": outcome(root)}
 
 
 @pytest.mark.parametrize("point", range(POINTS))

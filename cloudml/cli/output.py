@@ -23,6 +23,12 @@ SIGNS = {
 }  # fmt: skip
 
 
+DULL = frozenset({Happened.PROGRESS, Happened.STARTED})
+"""What a plain line is not spent on."""
+OVER = frozenset({"succeeded", "ready"})
+"""States that the last line of a resource tells."""
+
+
 class Output:
     """Where a command's words go.
 
@@ -110,7 +116,7 @@ class Output:
         """A listener for as long as something is worked at: a live picture, or plain lines.
 
         Args:
-            stream: With `--json`, whether each event is a line of data; else the command prints one document at its end.
+            stream: With `--json`, each event is a line of data; else the command prints one document at its end.
         """
         self.streaming = stream
         if self.json and stream:
@@ -126,7 +132,7 @@ class Output:
             yield self._plain_line
 
     def _plain_line(self, event: Event) -> None:
-        if event.event is not Happened.PROGRESS:
+        if event.event not in DULL and not (event.event is Happened.STATE and event.state in OVER):
             self.say(event_line(event))
 
 

@@ -101,7 +101,8 @@ class Project:
     def status(self, on: str | None = None) -> ProjectStatus:
         """All that the project has at a target."""
         session = self.session(on)
-        wanted = (step.name for step in session.plan(look=False).steps)
+        contents = session.builder().contents
+        wanted = (contents.identity(reference).name for reference, _ in self.spec.resources())
         return ProjectStatus(
             target=session.target.name,
             project=self.spec.project,

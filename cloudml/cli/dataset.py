@@ -19,7 +19,6 @@ def push(call: Call, name: str) -> None:
     """Send the files of a dataset that are not there yet."""
     with call.out.progress() as listener:
         status = call.client.datasets.push(name, listener)
-    call.out.streaming = False
     call.out.show(status)
 
 

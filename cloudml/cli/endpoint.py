@@ -24,7 +24,6 @@ def deploy(call: Call, name: str) -> None:
     """Bring an endpoint and what it needs up, or move it to what the project says now."""
     with call.out.progress() as listener:
         status = call.client.endpoints.deploy(name, listener)
-    call.out.streaming = False
     call.out.show(status)
 
 

@@ -28,8 +28,7 @@ def run(call: Call, name: str, in_process: bool, detach: bool) -> None:  # noqa:
     else:
         with call.out.progress() as listener:
             status = call.client.jobs.run(name, listener)
-        call.out.streaming = False
-        call.out.show(status)
+            call.out.show(status)
 
 
 @command.command("list", epilog="Example: cloudml job list")

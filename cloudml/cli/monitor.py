@@ -27,7 +27,6 @@ def create(call: Call, name: str) -> None:
     """Bring a monitor and what it needs into being."""
     with call.out.progress() as listener:
         status = call.client.monitors.create(name, listener)
-    call.out.streaming = False
     call.out.show(status)
 
 

@@ -106,12 +106,16 @@ class Output:
             self.data({"event": "done", "ok": True, **result})
 
     @contextmanager
-    def progress(self) -> Iterator[Listener]:
-        """A listener for as long as something is worked at: JSON lines, a live picture, or plain lines."""
-        self.streaming = True
-        if self.json:
+    def progress(self, *, stream: bool = False) -> Iterator[Listener]:
+        """A listener for as long as something is worked at: a live picture, or plain lines.
+
+        Args:
+            stream: With `--json`, each event is a line of data; else the command prints one document at its end.
+        """
+        self.streaming = stream
+        if self.json and stream:
             yield lambda event: self.data(event.as_json())
-        elif self.quiet:
+        elif self.quiet or self.json:
             yield silent
         elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             from cloudml.cli.picture import Picture

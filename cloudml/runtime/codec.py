@@ -327,7 +327,7 @@ KINDS: Mapping[str, str] = {
     "application/csv": CSV,
 }
 """Content types that are understood, and the one whose rules hold."""
-KNOWN = ", ".join((JSON, LINES, CSV))
+KNOWN = f"{JSON}, {LINES}, {CSV}"
 RANGES: Mapping[str, str] = {"application/*": JSON, "text/*": CSV}
 DECODERS: Mapping[str, Callable[[str], Request]] = {JSON: _json, LINES: _lines}
 WRAPPINGS: Mapping[str, Callable[[Mapping[str, Any]], Request]] = {

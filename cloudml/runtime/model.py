@@ -75,20 +75,23 @@ class Foreign(Model):
         return codec.predictions(answer.body, answer.content_type)
 
 
+class PredictionError(Exception):
+    """The model did not do its part; the caller cannot help it."""
+
+
 def listed(predictions: Any) -> List[Any]:
     """What a predictor gave back as a list in the types of JSON.
 
     Raises:
-        PredictionError: It is no list of any kind.
+        PredictionError: It is no list of any kind, or holds what has no form in JSON.
     """
-    found = codec.plain(predictions)
+    try:
+        found = codec.plain(predictions)
+    except TypeError as error:
+        raise PredictionError(str(error)) from error
     if not isinstance(found, list):
         raise PredictionError(f"the predictor gave back {type(predictions).__name__}, not a list")
     return found
-
-
-class PredictionError(Exception):
-    """The model did not do its part; the caller cannot help it."""
 
 
 def no_parameters(parameters: Parameters | None) -> None:

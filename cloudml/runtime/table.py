@@ -77,11 +77,11 @@ def write(rows: Sequence[Any]) -> str:
 
 def _cells(row: Any, titles: Optional[List[str]], index: int) -> List[Any]:
     if titles is not None:
-        fits = isinstance(row, Mapping) and list(row) == titles
-        cells = list(row.values()) if fits else [{}]
+        fits = isinstance(row, Mapping) and row.keys() == set(titles)
+        cells = [row[title] for title in titles] if fits else [row]
     else:
-        cells = list(row) if isinstance(row, (list, tuple)) else [row]
-    if any(isinstance(value, (Mapping, list, tuple)) for value in cells):
+        fits, cells = True, list(row) if isinstance(row, (list, tuple)) else [row]
+    if not fits or any(isinstance(value, (Mapping, list, tuple)) for value in cells):
         raise NotAcceptable("this prediction has no form in CSV; accept application/json", row=index)
     return ["" if value is None else _LITERALS.get(repr(value), value) for value in cells]
 

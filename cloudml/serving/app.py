@@ -127,7 +127,7 @@ class Routes:
         request_id = _request_id(request)
         reply = self._refusal(request, request_id)
         if reply is None:
-            body = await self._body(request)
+            body = await self._body(request, request_id)
             if isinstance(body, Response):
                 return body
             reply = await self._service.answer(
@@ -142,19 +142,19 @@ class Routes:
             )
         return _response(reply, request_id)
 
-    async def _body(self, request: Request) -> bytes | Response:
+    async def _body(self, request: Request, request_id: str) -> bytes | Response:
         """The body, or the answer to one that is too large or too slow; its rest is not read."""
         limits = self._config.limits
         try:
             async with asyncio.timeout(limits.time.total_seconds()):
                 body = await _read(request, limits.body_bytes)
         except TimeoutError:
-            refusal = failed(TOO_SLOW, "the body did not come in time", _request_id(request))
+            refusal = failed(TOO_SLOW, "the body did not come in time", request_id)
         else:
             if body is not None:
                 return body
-            refusal = failed(TOO_LARGE, f"the body has more than {limits.body_bytes} bytes", _request_id(request))
-        return _response(refusal, _request_id(request), connection="close")
+            refusal = failed(TOO_LARGE, f"the body has more than {limits.body_bytes} bytes", request_id)
+        return _response(refusal, request_id, connection="close")
 
     def _refusal(self, request: Request, request_id: str) -> Reply | None:
         """Why the request is not even read."""

@@ -16,6 +16,7 @@ from cloudml import clock
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call, Plan
 from cloudml.status import CheckResult, MonitorReport, MonitorStatus, State, Verdict
+from cloudml_local import processes
 from cloudml_local.errors import translated
 from cloudml_local.names import native
 from cloudml_local.places import Places
@@ -139,7 +140,11 @@ class LocalMonitors:
         with translated("local:RunMonitor"):
             out.mkdir(parents=True)
             times = {"since": _text(start), "until": _text(until)}
-            analyse({**row.body["analysis"], **times, "out": str(out)})
+            try:
+                analyse({**row.body["analysis"], **times, "out": str(out)})
+            except BaseException:
+                processes.remove(out)
+                raise
         report = self._read(out)
         self.state.edit("monitors", name, lambda now: _seen(now, report, out.name))
         return report

@@ -207,9 +207,11 @@ def adopt_orphans() -> None:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent() -> None:
-    """For a child before it starts its program: be asked to end when the parent ends (Linux: prctl(2))."""
+def die_with(parent: int) -> None:
+    """For a child before it starts its program: be asked to end when *parent* ends (Linux: prctl(2))."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it ended before it was asked
+        os._exit(1)
 
 
 def _prctl(option: int, value: int) -> None:

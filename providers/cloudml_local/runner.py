@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class Runner:
             env=processes.marked_environment(os.environ, run.folder),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=processes.die_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=partial(processes.die_with, os.getpid()),  # noqa: PLW1509  this process has one thread
         )
 
     def _wait(self, driver: subprocess.Popen[bytes], body: Mapping[str, Any]) -> int:

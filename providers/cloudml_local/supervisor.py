@@ -127,6 +127,7 @@ class Supervisor:
     leaving: list[Worker] = field(default_factory=list)
     over: bool = False
     asked: bool = True
+    said: bool = True
     row_at: float = 0.0
 
     @property
@@ -140,6 +141,7 @@ class Supervisor:
             self._follow_coming()
             self._follow_current()
             self.leaving = [worker for worker in self.leaving if not worker.let_go()]
+            self._follow_change()
             self.schedule.tick()
             self._sleep()
         self._stop_all()
@@ -179,8 +181,7 @@ class Supervisor:
             self._refuse(coming, f"the model could not be started: {failure(self.log, fallen.log_began)}")
         elif coming.ready:
             self._dismiss(self.current)
-            self.current, self.coming = coming, None
-            self._say(coming)
+            self.current, self.coming, self.said = coming, None, False
 
     def _follow_current(self) -> None:
         """Start workers again that have died, a little later each time, and give up when it does not help."""
@@ -200,6 +201,12 @@ class Supervisor:
             worker.hear()
         while len(current.workers) < current.body["workers"] and now >= current.again_at:
             current.workers.append(self._worker(current))
+
+    def _follow_change(self) -> None:
+        """Say that the new generation answers once nobody of an old one does any more."""
+        if self.current is not None and not self.said and not self.leaving:
+            self._say(self.current)
+            self.said = True
 
     def _worker(self, generation: Generation) -> Worker:
         held, lifeline = os.pipe()
@@ -230,12 +237,12 @@ class Supervisor:
         """Write down that *generation* answers now."""
 
         def answers(now: Row) -> Row:
-            row = replace(now, hash=generation.hash, body=generation.body, reason="")
+            row = replace(now, hash=generation.hash, body=generation.body)
             row = row.with_facts(workers=len(generation.workers))
             wish = now.facts.get("wanted") or {}
             if wish.get("attempt") != generation.attempt:
                 return row  # somebody wishes for another one by now
-            return replace(row, state=State.READY).with_facts(wanted=None)
+            return replace(row, state=State.READY, reason="").with_facts(wanted=None)
 
         self.database.edit("endpoints", self.name, answers)
 

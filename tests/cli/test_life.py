@@ -32,10 +32,15 @@ def test_the_whole_life_in_json(shell) -> None:
 
     answer = shell("endpoint", "invoke", "species", "--file", "rows.json")
     assert answer.json == {"predictions": ["setosa", "virginica"]}
-    rows = (shell.folder / "rows.json").read_text()
-    assert shell("endpoint", "invoke", "species", text=rows).json == answer.json
-    assert shell("endpoint", "invoke", "species", "--rows", rows).json == answer.json
+    assert_watched(shell)
+    gone = shell("down", "--yes", "--json").lines[-1]
+    assert (gone["event"], gone["ok"], gone["residue"]) == ("done", True, [])
+    assert {one["resource"] for one in gone["removed"]} == RESOURCES
+    assert shell("status", "--json").json["resources"] == []
 
+
+def assert_watched(shell) -> None:
+    """A monitor run prints what the design says, and its report is a page with drawings."""
     report = watched(shell)
     assert set(report) == {"monitor", "state", "rows", "baseline_rows", "checks"}
     assert set(report["checks"][0]) == {"column", "metric", "value", "max", "violated"}
@@ -43,10 +48,16 @@ def test_the_whole_life_in_json(shell) -> None:
     assert shell("monitor", "report", "drift", "--html", str(page)).code == 0
     assert "<svg" in page.read_text()
 
-    gone = shell("down", "--yes", "--json").lines[-1]
-    assert (gone["event"], gone["ok"], gone["residue"]) == ("done", True, [])
-    assert {one["resource"] for one in gone["removed"]} == RESOURCES
-    assert shell("status", "--json").json["resources"] == []
+
+def test_rows_come_from_a_file_an_argument_or_a_pipe(shell) -> None:
+    shell("up", "-q")
+    rows = (shell.folder / "rows.json").read_text()
+    asked = [
+        shell("endpoint", "invoke", "species", "--file", "rows.json"),
+        shell("endpoint", "invoke", "species", "--rows", rows),
+        shell("endpoint", "invoke", "species", text=rows),
+    ]
+    assert [one.json for one in asked] == [{"predictions": ["setosa", "virginica"]}] * 3
 
 
 def watched(shell) -> dict:

@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-import http.client
-import json
-import os
-import signal
 import socket
 import stat
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from cloudml.errors import (
-    AlreadyExistsError,
     AuthenticationError,
     InvalidRequestError,
     NotFoundError,
@@ -23,7 +17,6 @@ from cloudml.errors import (
 from cloudml.resources import Identity
 from cloudml.specs import EndpointSpec
 from cloudml.status import State
-from cloudml_local import processes
 from cloudml_local.endpoints import DOWN, ask, lift, lower, make_token, refusal
 from cloudml_local.state import new
 from cloudml_local.supervisor import listen
@@ -34,29 +27,6 @@ NAME = "demo-scale"
 
 def row(state: str, **facts):
     return new(IDENTITY, NAME, state, {"model": "demo-scale-1"}).with_facts(**facts)
-
-
-def invoke(here, *weights) -> list[float]:
-    body = json.dumps({"instances": [{"weight": weight} for weight in weights]}).encode()
-    answer = here.provider.endpoints.invoke(NAME, body, content_type="application/json", accept="application/json")
-    return json.loads(answer.body)["predictions"]
-
-
-def workers(here) -> list[int]:
-    """The processes that answer, as the log and the process table know them."""
-    supervisor = here.state.get("endpoints", NAME).owner.partition("@")[0]
-    return [pid for pid in processes.marked(here.home / "endpoints" / NAME) if pid != int(supervisor)]
-
-
-def deploy(here, **said):
-    """Bring the endpoint up."""
-    here.model()
-    resource = here.deployed(**said)
-    here.provider.endpoints.create(resource)
-    return here.endpoint()
-
-
-# What is sent, and what is made of the answer.
 
 
 def test_the_request_names_the_model_and_depends_on_nothing_but_the_resource(here) -> None:
@@ -159,178 +129,3 @@ def test_a_port_without_a_listener_is_unavailable() -> None:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(UnavailableError):
             ask(taken.getsockname()[1], b"", {})
-
-
-# Real processes.
-
-
-def test_an_endpoint_answers_refuses_strangers_and_names_bad_rows(here) -> None:
-    ready = deploy(here)
-    assert (ready.state, ready.instances) == (State.READY, 1)
-    assert invoke(here, 80, 77.25) == [2.75, 0.0]
-    with pytest.raises(InvalidRequestError, match=r"row 1\b.*weight"):
-        here.provider.endpoints.invoke(
-            NAME, b'{"instances": [{"weight": 1}, {}]}', content_type="application/json", accept="application/json"
-        )
-    port = here.state.get("endpoints", NAME).facts["port"]
-    status, _, _ = ask(
-        port, b'{"instances": []}', {"Authorization": "Bearer wrong", "Content-Type": "application/json"}
-    )
-    assert status == 401
-    token = here.home / "endpoints" / NAME / "token"
-    assert stat.S_IMODE(token.stat().st_mode) == 0o600
-    assert any("loaded in" in line for line in here.provider.logs.read("endpoints", NAME, "").lines)
-    with pytest.raises(AlreadyExistsError):
-        here.provider.endpoints.create(here.deployed())
-    here.provider.endpoints.delete(NAME)
-    here.provider.endpoints.delete(NAME)
-    assert processes.marked(here.home) == []
-    assert not token.parent.exists()
-    with pytest.raises(NotFoundError):
-        invoke(here, 1)
-
-
-def test_a_worker_that_is_killed_is_started_again(here) -> None:
-    deploy(here)
-    (worker,) = workers(here)
-    os.kill(worker, signal.SIGKILL)
-    assert invoke(here, 80) == [2.75]  # it waits in the socket's queue until a worker is there
-    assert workers(here) != [worker]
-    assert here.provider.endpoints.get(NAME).state is State.READY
-
-
-def test_several_workers_answer_at_one_port(here) -> None:
-    assert deploy(here, instances=2).instances == 2
-    assert len(workers(here)) == 2
-    assert invoke(here, 80) == [2.75]
-
-
-def test_a_model_that_kills_its_workers_again_and_again_makes_the_endpoint_fail(here) -> None:
-    deploy(here)
-    over = threading.Event()
-
-    def ask_for_death() -> None:
-        while not over.is_set():
-            try:
-                invoke(here, "die")
-            except (UnavailableError, http.client.HTTPException):
-                continue
-
-    asking = threading.Thread(target=ask_for_death)
-    asking.start()
-    try:
-        failed = here.endpoint(lambda now: now.state is State.FAILED)
-    finally:
-        over.set()
-        asking.join()
-    assert "again and again" in failed.reason
-
-
-def test_a_killed_supervisor_takes_its_workers_along_and_an_update_brings_the_endpoint_back_at_its_port(here) -> None:
-    before = deploy(here)
-    token = (here.home / "endpoints" / NAME / "token").read_text()
-    supervisor = int(here.state.get("endpoints", NAME).owner.partition("@")[0])
-    os.kill(supervisor, signal.SIGKILL)
-    down = here.endpoint(lambda now: now.state is State.FAILED)
-    assert down.reason == DOWN
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
-    with pytest.raises(UnavailableError) as caught:
-        invoke(here, 80)
-    assert "cloudml up" in caught.value.hint
-    here.provider.endpoints.update(here.deployed())
-    after = here.endpoint()
-    assert (after.state, after.url, after.hash) == (State.READY, before.url, before.hash)
-    assert (here.home / "endpoints" / NAME / "token").read_text() == token
-    assert invoke(here, 80) == [2.75]
-
-
-@contextmanager
-def hammered(here, clients: int):
-    """So many clients that ask without a pause; the answers and the failures they got."""
-    over = threading.Event()
-    answers: list[float] = []
-    failures: list[Exception] = []
-
-    def hammer() -> None:
-        while not over.is_set():
-            try:
-                answers.extend(invoke(here, 77.25))
-            except Exception as error:  # noqa: BLE001  any failure counts
-                failures.append(error)
-
-    threads = [threading.Thread(target=hammer) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers, failures
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-
-
-def test_a_new_version_comes_in_under_load_without_a_failed_request(here) -> None:
-    deploy(here)
-    here.model(parameters={"factor": 2})
-    wanted = here.deployed()
-    with hammered(here, clients=4) as (answers, failures):
-        assert processes.wait_until(lambda: bool(answers), 20)
-        here.provider.endpoints.update(wanted)
-        after = here.endpoint()
-        assert processes.wait_until(lambda: len(workers(here)) == 1, 40)
-        last = invoke(here, 77.25)
-    assert failures == []
-    assert (after.hash, after.model) == (wanted.identity.hash, wanted.model)
-    assert last == [-77.25]
-    assert set(answers) == {0.0, -77.25}
-
-
-def test_a_change_of_mind_right_after_the_start_is_not_lost(here) -> None:
-    here.model()
-    here.provider.endpoints.create(here.deployed())
-    wanted = here.deployed(instances=2)
-    here.provider.endpoints.update(wanted)
-    after = here.endpoint()
-    assert (after.state, after.hash, after.instances) == (State.READY, wanted.identity.hash, 2)
-
-
-def test_a_version_that_cannot_start_leaves_the_old_one_and_says_why(here) -> None:
-    before = deploy(here)
-    here.write("predict.py", "raise ImportError('no module named hope')\n")
-    here.model()
-    here.provider.endpoints.update(here.deployed())
-    after = here.endpoint()
-    assert (after.state, after.hash, after.model) == (State.READY, before.hash, before.model)
-    assert "no module named hope" in after.reason
-    assert invoke(here, 80) == [2.75]
-
-
-def test_a_first_version_that_cannot_start_fails_with_its_last_words_and_can_be_mended(here) -> None:
-    good = (here.root / "predict.py").read_text()
-    here.write("predict.py", "raise ImportError('no module named hope')\n")
-    failed = deploy(here)
-    assert failed.state is State.FAILED
-    assert "no module named hope" in failed.reason
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
-    here.write("predict.py", good)
-    here.model()
-    here.provider.endpoints.update(here.deployed())
-    assert here.endpoint().state is State.READY
-
-
-def test_a_taken_port_is_a_reason(here) -> None:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        failed = deploy(here, local={"port": taken.getsockname()[1]})
-    assert failed.state is State.FAILED
-    assert "cannot be had" in failed.reason
-
-
-def test_a_model_can_be_asked_without_a_socket_and_answers_the_same(here) -> None:
-    deploy(here)
-    model = here.provider.endpoints.local_model(NAME)
-    assert model.predict([{"weight": 80}]) == invoke(here, 80) == [2.75]
-    reply = model.invoke(b'{"instances": [{}]}', "application/json")
-    assert reply.status == 400
-    assert b"weight" in reply.body

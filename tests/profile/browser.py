@@ -1,0 +1,157 @@
+"""A headless Chromium over the DevTools protocol, by the pipe: no port, no library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-zygote",
+    "--force-color-profile=srgb",
+    "--remote-debugging-pipe",
+]
+DEADLINE_S = 60
+
+
+def executable():
+    """A Chromium on PATH, else the one that `make browser` unpacked; None when there is neither."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    unpacked = CHECKOUT / ".browser" / "chromium"
+    return next(filter(None, map(shutil.which, names)), None) or (str(unpacked) if unpacked.exists() else None)
+
+
+@contextmanager
+def browser(folder):
+    """A browser whose files all lie in *folder*; ended with the block."""
+    (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
+    home = CHECKOUT / ".browser"
+    environment = os.environ | {
+        "HOME": str(folder),
+        "LD_LIBRARY_PATH": f"{home / 'lib'}:{home}",
+        "FONTCONFIG_PATH": os.environ.get("FONTCONFIG_PATH")
+        or ("/etc/fonts" if Path("/etc/fonts").exists() else str(home)),
+    }
+    command = [executable(), *FLAGS, f"--user-data-dir={folder / 'user'}", "about:blank"]
+    shell = f'exec "$@" 3<&{to_read} 4>&{from_write}'
+    with (folder / "browser.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", shell, "sh", *command], pass_fds=(to_read, from_write), stderr=log, stdout=log, env=environment
+        )
+    os.close(to_read)
+    os.close(from_write)
+    try:
+        yield Pipe(to_write, from_read)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(to_write)
+        os.close(from_read)
+
+
+class Pipe:
+    """Commands out, answers and events in; messages end with a null byte."""
+
+    def __init__(self, to, of):
+        self._to, self._of, self._number, self._rest = to, of, 0, b""
+        self.events = []
+
+    def send(self, method, session=None, **parameters):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        os.write(self._to, json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
+        return self._until(lambda found: found.get("id") == self._number)["result"]
+
+    def event(self, method):
+        seen = [event for event in self.events if event["method"] == method]
+        return seen[0] if seen else self._until(lambda found: found.get("method") == method)
+
+    def _until(self, wanted):
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            message = self._next(deadline)
+            if "method" in message:
+                self.events.append(message)
+            assert "error" not in message, message
+            if wanted(message):
+                return message
+
+    def _next(self, deadline):
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._of], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, "the browser does not answer"
+            read = os.read(self._of, 1 << 20)
+            assert read, "the browser has ended"
+            self._rest += read
+        text, _, self._rest = self._rest.partition(b"\0")
+        return json.loads(text)
+
+
+class Tab:
+    """One page, opened at a width and in a colour scheme."""
+
+    def __init__(self, pipe, url, width=1200, scheme="light"):
+        self._pipe = pipe
+        target = pipe.send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = pipe.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        pipe.events.clear()
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.send(f"{domain}.enable")
+        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.send("Page.navigate", url=url)
+        pipe.event("Page.loadEventFired")
+
+    def send(self, method, **parameters):
+        return self._pipe.send(method, self._session, **parameters)
+
+    def value(self, expression):
+        found = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def png(self, *, whole=True):
+        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+        return base64.b64decode(shot["data"])
+
+    def _clip(self, whole):
+        if not whole:
+            return {}
+        size = self.send("Page.getLayoutMetrics")["cssContentSize"]
+        return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1}}
+
+    def print(self):
+        return base64.b64decode(self.send("Page.printToPDF", printBackground=True)["data"])
+
+    @property
+    def requests(self):
+        return [
+            event["params"]["request"]["url"]
+            for event in self._pipe.events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+
+    @property
+    def complaints(self):
+        """What the page wrote to the console, and what the browser had to say of it."""
+        kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
+        return [event["params"] for event in self._pipe.events if event["method"] in kinds]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
+from cloudml.specs.base import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 PLACEHOLDER = "PROJECT"
-PROJECT_NAME = r"[a-z][a-z0-9-]{1,30}"
 EMPTY = "choose an empty folder: `cloudml init DIR`"
 
 
@@ -42,7 +41,7 @@ def write(folder: Path, name: str = "") -> tuple[Path, ...]:
 
 
 def _allowed(name: str) -> str:
-    if not re.fullmatch(PROJECT_NAME, name):
+    if not re.fullmatch(PROJECT, name):
         raise SpecError(
             f"no project may be named `{name}`",
             hint=f"2 to 31 of a-z, 0-9 and `-`, a letter first: `{project_name(name)}`",
@@ -51,11 +50,17 @@ def _allowed(name: str) -> str:
 
 
 def _refuse_what_is_there(folder: Path, wanted: Iterable[Path]) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SpecError(f"`{folder}` is not a folder; nothing was written", hint=EMPTY)
-    there = [f"`{path}`" for path in wanted if os.path.lexists(folder / path)]
+    folders = (place for path in wanted for place in reversed((folder / path).parents))
+    blocked = next((place for place in folders if _there(place) and not place.is_dir()), None)
+    if blocked:
+        raise SpecError(f"`{blocked}` is not a folder; nothing was written", hint=EMPTY)
+    there = [f"`{path}`" for path in wanted if _there(folder / path)]
     if there:
         raise SpecError(f"`{folder}` has {', '.join(there)} already; nothing was written", hint=EMPTY)
+
+
+def _there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()  # a link to nothing is there too
 
 
 def project_name(folder: str) -> str:

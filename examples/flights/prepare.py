@@ -12,7 +12,7 @@ weather = pd.read_parquet(job.inputs["flights"] / "weather.parquet")
 # A cancelled or diverted flight has no arrival delay; whether it was late cannot be said.
 flights = flights.dropna(subset=["arr_delay"])
 flights[LABEL] = (flights["arr_delay"] > 15).astype(int)
-flights["weekday"] = pd.to_datetime(flights[["year", "month", "day"]]).dt.weekday
+flights["weekday"] = pd.to_datetime(flights[["year", "month", "day"]]).dt.day_of_week
 flights["arrival"] = flights["sched_arr_time"] // 100
 
 # The weather of the scheduled hour at the airport of departure; an hour that was not measured stays empty.

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from cloudml.capabilities import Capability
     from cloudml.events import Listener
     from cloudml.progress import Progress
     from cloudml.seam import Provider
+    from cloudml.serving.local import Local
     from cloudml.session import Session
     from cloudml.specs import AnySpec, DatasetSpec, EndpointSpec, JobSpec, ModelSpec, MonitorSpec
     from cloudml.targets import Target
@@ -75,6 +77,19 @@ class Client:
         if plugin.native is None:
             raise UnsupportedError(f"{plugin.title} has no client of a vendor", path=self.target.name)
         return plugin.native(self.target.settings)
+
+    def require(self, capability: Capability) -> None:
+        """Go on only if the provider has *capability*.
+
+        Raises:
+            UnsupportedError: It has not; the message says why.
+        """
+        plugin = self.target.plugin
+        support = plugin.capabilities[capability]
+        if not support:
+            raise UnsupportedError(
+                f"{plugin.title}: {support.reason}", path=capability.key, capability=capability, support=support
+            )
 
     def __repr__(self) -> str:
         return f"Client(project={self.project!r}, target={self.target.name!r}, provider={self.target.plugin.name!r})"
@@ -198,7 +213,7 @@ class Jobs(Noun[JobStatus]):
         """
         from cloudml.capabilities import Capability
 
-        self.require(Capability.JOB_IN_PROCESS)
+        self.client.require(Capability.JOB_IN_PROCESS)
         reference = f"jobs.{spec}" if isinstance(spec, str) else self.client.adopt("jobs", spec)
         self._known(reference)
         return self.client.session.in_process(reference)
@@ -222,15 +237,6 @@ class Jobs(Noun[JobStatus]):
     def logs(self, name: str, *, follow: bool = False) -> Iterator[str]:
         """The lines that a job printed; with *follow*, also those to come, until it is over."""
         return _lines(self, name, follow=follow)
-
-    def require(self, capability: Any) -> None:
-        """Raise UnsupportedError unless the provider has *capability*."""
-        plugin = self.client.target.plugin
-        support = plugin.capabilities[capability]
-        if not support:
-            raise UnsupportedError(
-                f"{plugin.title}: {support.reason}", path=capability.key, capability=capability, support=support
-            )
 
 
 class Models(Noun[ModelStatus]):
@@ -278,6 +284,18 @@ class Endpoints(Noun[EndpointStatus]):
         """One request as it stands, sent once."""
         answer: Answer = self._service.invoke(self.full(name), body, content_type=content_type, accept=accept)
         return answer
+
+    def in_process(self, name: str) -> Local:
+        """The model that an endpoint serves, loaded into this process: call it without a socket, step into its code.
+
+        Raises:
+            UnsupportedError: The provider's models cannot be loaded here.
+        """
+        from cloudml.capabilities import Capability
+
+        self.client.require(Capability.ENDPOINT_IN_PROCESS)
+        model: Local = self._service.local_model(self.full(name))
+        return model
 
     def logs(self, name: str, *, follow: bool = False) -> Iterator[str]:
         """The lines that an endpoint printed; with *follow*, also those to come."""

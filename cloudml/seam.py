@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ModelResource,
         MonitorResource,
     )
+    from cloudml.serving.local import Local
     from cloudml.status import (
         Answer,
         DatasetStatus,
@@ -145,6 +146,14 @@ class Endpoints(Protocol):
         ...
 
     def delete(self, name: str) -> None: ...
+
+
+class ServesInProcess(Protocol):
+    """What the endpoints of a provider with Capability.ENDPOINT_IN_PROCESS can besides."""
+
+    def local_model(self, name: str) -> Local:
+        """The model behind an endpoint, loaded into the calling process."""
+        ...
 
 
 class Monitors(Protocol):

@@ -94,6 +94,14 @@ def test_a_version_that_cannot_start_leaves_the_old_one_answering(client, deploy
     assert deployed.endpoints.invoke("scale", ROWS) == [2.75, 0.0]
 
 
+@pytest.mark.needs(Capability.ENDPOINT_IN_PROCESS)
+def test_the_model_answers_in_the_calling_process_as_it_does_behind_the_socket(client, deployed) -> None:
+    model = deployed.endpoints.in_process("scale")
+    assert model.predict(ROWS) == deployed.endpoints.invoke("scale", ROWS)
+    refused = model.invoke(b'{"instances": [{"height": 1}]}', "application/json")
+    assert (refused.status, b"weight" in refused.body) == (400, True)
+
+
 @pytest.mark.needs(Capability.ENDPOINT_INSTANCES)
 def test_several_instances_answer(client, deployed) -> None:
     deployed.endpoints.deploy(EndpointSpec(**{**ENDPOINT.model_dump(), "instances": 2}))

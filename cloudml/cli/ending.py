@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from cloudml.cli.output import Output
 
 INTERRUPTED = 130
+LATEST: ContextVar[Output | None] = ContextVar("LATEST", default=None)
+"""What the call that runs prints to; None before its options are read."""
 
 
 def run(command: click.Group, arguments: list[str] | None) -> int:
     """The exit code of a command."""
     sys.excepthook = _unexpected
+    LATEST.set(None)
     try:
         return _run(command, arguments)
     except BrokenPipeError:
@@ -55,7 +59,7 @@ def _out(error: click.ClickException | None = None) -> Output:
     from cloudml.cli.output import Output
 
     verb = getattr(getattr(error, "ctx", None), "info_name", "")
-    return Output.latest() or Output(json="--json" in sys.argv, streaming=verb in STREAMING)
+    return LATEST.get() or Output(json="--json" in sys.argv, streaming=verb in STREAMING)
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -7,11 +7,11 @@ import os
 import sys
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloudml.cli.ending import problem
+from cloudml.cli.ending import LATEST, problem
 from cloudml.encoding import as_json
 from cloudml.errors import CloudMLError, GateError, SpecError
 from cloudml.events import Event, Happened, silent
@@ -37,8 +37,6 @@ class Output:
         worked: Whether something was begun that an interruption leaves half done.
     """
 
-    _latest: ClassVar[Output | None] = None
-
     def __init__(
         self, *, json: bool = False, plain: bool = False, quiet: bool = False, streaming: bool = False
     ) -> None:
@@ -54,13 +52,10 @@ class Output:
 
     @classmethod
     def of(cls, *, as_json: bool, plain: bool, quiet: bool, streaming: bool) -> Output:
-        """The output of one call; `latest` finds it again when the call ends badly."""
-        cls._latest = cls(json=as_json, plain=plain, quiet=quiet, streaming=streaming)
-        return cls._latest
-
-    @classmethod
-    def latest(cls) -> Output | None:
-        return cls._latest
+        """The output of one call, found again when the call ends badly."""
+        out = cls(json=as_json, plain=plain, quiet=quiet, streaming=streaming)
+        LATEST.set(out)
+        return out
 
     def data(self, value: Any) -> None:
         """One JSON document, or one line of several."""

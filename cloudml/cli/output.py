@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 SIGNS = {
     "create": "+", "update": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-", "unknown": "?",
 }  # fmt: skip
+
+DULL = frozenset({Happened.PROGRESS, Happened.STARTED})
+"""What a plain line is not spent on."""
 OVER = frozenset(str(state) for state in (*JobState, *State) if state.over)
+"""States that the last line of a resource tells."""
 
 
 class Output:
@@ -160,9 +164,7 @@ class Output:
             yield self._plain_line
 
     def _plain_line(self, event: Event) -> None:
-        # A state that ends a step is told by the end of the step.
-        ends = event.event is Happened.STATE and event.state in OVER
-        if event.event is not Happened.PROGRESS and not ends:
+        if event.event not in DULL and not (event.event is Happened.STATE and event.state in OVER):
             self.say(event_line(event))
 
 

@@ -65,14 +65,21 @@ def write(rows: Sequence[Any]) -> str:
     Raises:
         NotAcceptable: A row does not fit in cells, or not in the same cells as the first.
     """
-    target = io.StringIO()
-    lines = csv.writer(target, lineterminator="\n")
+    written = _Lines()
+    lines = csv.writer(written, lineterminator="\r\n")  # so that both characters are quoted inside of cells
     titles = list(rows[0]) if rows and isinstance(rows[0], Mapping) else None
     if titles is not None:
         lines.writerow(titles)
     for index, row in enumerate(rows):
         lines.writerow(_cells(row, titles, index))
-    return target.getvalue()
+    return "".join(written)
+
+
+class _Lines(List[str]):
+    """Takes whole lines from a writer, and ends them as Unix does."""
+
+    def write(self, line: str) -> None:
+        self.append(line[:-2] + "\n")
 
 
 def _cells(row: Any, titles: Optional[List[str]], index: int) -> List[Any]:

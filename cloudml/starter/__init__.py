@@ -7,11 +7,14 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
+from cloudml.specs.base import PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 PLACEHOLDER = "PROJECT"
+EMPTY = "choose an empty folder: `cloudml init DIR`"
 
 
 def write(folder: Path, name: str = "") -> tuple[Path, ...]:
@@ -21,25 +24,43 @@ def write(folder: Path, name: str = "") -> tuple[Path, ...]:
         name: The project's name; made from the folder's when empty.
 
     Raises:
-        SpecError: A file of that name is there already: nothing is written.
+        SpecError: No project may have that name, or a file is there already: nothing is written.
     """
-    name = name or project_name(folder.absolute().name)
+    name = _allowed(name or project_name(folder.absolute().name))
     with as_file(files(__name__) / "files") as source:
         texts = {
             path.relative_to(source): path.read_text("utf-8").replace(PLACEHOLDER, name)
             for path in sorted(source.rglob("*"))
             if path.is_file() and "__pycache__" not in path.parts
         }
-    there = [str(path) for path in texts if (folder / path).exists()]
-    if there:
-        raise SpecError(
-            f"`{folder}` has {', '.join(f'`{one}`' for one in there)} already; nothing was written",
-            hint="choose an empty folder: `cloudml init DIR`",
-        )
+    _refuse_what_is_there(folder, texts)
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
     return tuple(folder / path for path in texts)
+
+
+def _allowed(name: str) -> str:
+    if not re.fullmatch(PROJECT, name):
+        raise SpecError(
+            f"no project may be named `{name}`",
+            hint=f"2 to 31 of a-z, 0-9 and `-`, a letter first: `{project_name(name)}`",
+        )
+    return name
+
+
+def _refuse_what_is_there(folder: Path, wanted: Iterable[Path]) -> None:
+    folders = (place for path in wanted for place in reversed((folder / path).parents))
+    blocked = next((place for place in folders if _there(place) and not place.is_dir()), None)
+    if blocked:
+        raise SpecError(f"`{blocked}` is not a folder; nothing was written", hint=EMPTY)
+    there = [f"`{path}`" for path in wanted if _there(folder / path)]
+    if there:
+        raise SpecError(f"`{folder}` has {', '.join(there)} already; nothing was written", hint=EMPTY)
+
+
+def _there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()  # a link to nothing is there too
 
 
 def project_name(folder: str) -> str:

@@ -1,4 +1,4 @@
-"""How good the model is on flights that it has not seen."""
+"""How good the model is on flights that it has not seen: of the same months, and of July."""
 
 import joblib
 import pandas as pd
@@ -10,7 +10,9 @@ from cloudml import runtime
 job = runtime.job()
 model = joblib.load(job.inputs["model"] / "model.joblib")
 test = pd.read_parquet(job.inputs["test"])
+july = pd.read_parquet(job.inputs["july"])
 
 late = model.predict_proba(test[FEATURES])[:, 1]
 job.log_metric("auc", roc_auc_score(test[LABEL], late))
 job.log_metric("accuracy", accuracy_score(test[LABEL], late > 0.5))
+job.log_metric("auc_july", roc_auc_score(july[LABEL], model.predict_proba(july[FEATURES])[:, 1]))

@@ -130,15 +130,23 @@ class LocalMonitors:
         yield from map(lift, self.state.find("monitors", project))
 
     def run(self, name: str, *, since: datetime | None, until: datetime | None, progress: Progress) -> MonitorReport:
-        """Compare what was captured with the baseline, and keep the report."""
-        from cloudml.profile import analyse
+        """Compare what was captured with the baseline, and keep the report.
+
+        Raises:
+            NotFoundError: There is no such monitor, or its endpoint is gone.
+            SpecError: A check does not fit the baseline, or that cannot be read.
+        """
+        from cloudml.profile.analysis import analyse
 
         del progress  # files of this computer are read at once
         row, ran = self.state.get("monitors", name), clock.now()
+        self.state.get("endpoints", row.body["endpoint"])
         start = since or _window_start(row, until or ran)
         out = self.places.folder("monitors", name) / ran.strftime(MOMENT)
         with translated("local:RunMonitor"):
             out.mkdir(parents=True)
+            for folder in row.body["analysis"]["capture"]:
+                Path(folder).mkdir(parents=True, exist_ok=True)  # the endpoint makes it when it first captures
             times = {"since": _text(start), "until": _text(until)}
             try:
                 analyse({**row.body["analysis"], **times, "out": str(out)})

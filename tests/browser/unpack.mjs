@@ -19,3 +19,10 @@ writeFileSync(join(out, ".gitignore"), "*\n");
 for (const archive of ["al2023.tar", "fonts.tar", "swiftshader.tar"])
   execFileSync("tar", ["--no-same-owner", "-xf", await unpack(archive), "-C", out]);
 chmodSync(await unpack("chromium"), 0o755);
+
+// Fonts of its own for a machine that has none.
+writeFileSync(
+  join(out, "fonts.conf"),
+  '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>' +
+    '<dir prefix="relative">fonts</dir><dir>/usr/share/fonts</dir></fontconfig>\n',
+);

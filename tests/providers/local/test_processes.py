@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 FAMILY = """
 import signal, subprocess, sys, pathlib, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

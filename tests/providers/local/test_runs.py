@@ -83,7 +83,7 @@ def test_a_job_runs_in_a_process_of_its_own_and_its_record_is_read(here) -> None
     assert done.outputs == {"out": str(pid.parent)}
     assert int(pid.read_text()) != os.getpid()
     assert not pid.stat().st_mode & 0o222
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
 
 
 def test_the_outputs_of_a_failed_job_are_not_to_be_found(here) -> None:
@@ -247,7 +247,7 @@ def test_a_killed_runner_leaves_a_failed_job_and_no_process(here) -> None:
 def test_a_killed_runner_takes_its_script_along_though_nobody_looks(here) -> None:
     name = here.start(WAITS).name
     os.kill(runner_of(here, name), signal.SIGKILL)
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
 
 
 def test_a_runner_that_never_started_is_not_waited_for(here) -> None:

@@ -12,19 +12,24 @@ import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
+from cloudml import clock
 from cloudml.errors import (
     AlreadyExistsError,
     InvalidRequestError,
     NotFoundError,
+    SpecError,
     UnavailableError,
 )
-from cloudml.status import State
+from cloudml.progress import SILENT
+from cloudml.status import State, Verdict
 from cloudml_local import processes
 from cloudml_local.endpoints import DOWN, ask
+from cloudml_local.schedule import Schedule
 
 NAME = "demo-scale"
 
@@ -118,7 +123,7 @@ def test_a_killed_supervisor_takes_its_workers_along_and_an_update_brings_the_en
     os.kill(supervisor, signal.SIGKILL)
     down = here.endpoint(lambda now: now.state is State.FAILED)
     assert down.reason == DOWN
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
     with pytest.raises(UnavailableError) as caught:
         invoke(here, 80)
     assert "cloudml up" in caught.value.hint
@@ -159,10 +164,10 @@ def test_a_new_version_comes_in_under_load_without_a_failed_request(here) -> Non
     here.model(parameters={"factor": 2})
     wanted = here.deployed()
     with hammered(here, clients=4) as (answers, failures):
-        assert processes.wait_until(lambda: bool(answers), 20)
+        assert processes.wait_until(lambda: bool(answers), 60)
         here.provider.endpoints.update(wanted)
         after = here.endpoint()
-        assert processes.wait_until(lambda: len(workers(here)) == 1, 40)
+        assert processes.wait_until(lambda: len(workers(here)) == 1, 60)
         last = invoke(here, 77.25)
     assert failures == []
     assert (after.hash, after.model) == (wanted.identity.hash, wanted.model)
@@ -196,7 +201,7 @@ def test_a_first_version_that_cannot_start_fails_with_its_last_words_and_can_be_
     failed = deploy(here)
     assert failed.state is State.FAILED
     assert "no module named hope" in failed.reason
-    assert processes.wait_until(lambda: processes.marked(here.home) == [], 20)
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
     here.write("predict.py", good)
     here.model()
     here.provider.endpoints.update(here.deployed())
@@ -235,7 +240,7 @@ def test_what_was_asked_and_answered_is_captured_also_over_a_change_of_version(h
     here.provider.endpoints.update(here.deployed(capture=1.0))
     here.endpoint()
     invoke(here, 77.25)
-    assert processes.wait_until(lambda: len(captured(here)) == 3, 20)
+    assert processes.wait_until(lambda: len(captured(here)) == 3, 60)
     rows = {(row["version"], row["row"], row["instance"], row["prediction"]) for row in captured(here)}
     assert rows == {
         ("v1", 0, '{"weight":80}', "2.75"),
@@ -313,5 +318,75 @@ def test_two_processes_that_revive_start_one_supervisor(here) -> None:
     after = here.endpoint()
     assert after.state is State.READY
     assert after.hash in {"ab" * 32, "cd" * 32}
-    assert processes.wait_until(lambda: len(processes.marked(here.home)) == 2, 20)
+    assert processes.wait_until(lambda: len(processes.marked(here.home)) == 2, 60)
     assert invoke(here, 80) == [2.75]
+
+
+def report_of(here, rows: int, **times):
+    """What the monitor finds once the capture, which trails the answers, has so many rows."""
+    found = []
+
+    def run() -> bool:
+        found.append(
+            here.provider.monitors.run("demo-drift", **{"since": None, "until": None, **times}, progress=SILENT)
+        )
+        return found[-1].rows >= rows
+
+    assert processes.wait_until(run, 60)
+    return found[-1]
+
+
+def test_a_monitor_finds_no_data_then_likeness_then_drift_and_keeps_each_report(here) -> None:
+    deploy(here, capture=1.0)
+    monitors = here.provider.monitors
+    monitors.create(here.watched())
+    assert report_of(here, 0).state is Verdict.NO_DATA
+    assert monitors.get("demo-drift").verdict is Verdict.NO_DATA
+    invoke(here, *([height / 2 for height in range(150, 160)] * 20))
+    quiet = report_of(here, 200)
+    assert (quiet.state, quiet.rows, quiet.baseline_rows) == (Verdict.OK, 200, 10)
+    before = clock.now()
+    invoke(here, *([300.0] * 200))
+    drift = report_of(here, 400)
+    assert drift.state is Verdict.VIOLATED
+    assert [one.column for one in drift.violations] == ["weight"]
+    assert monitors.report("demo-drift") == drift
+    assert "violated" in Path(drift.html).read_text()
+    assert monitors.get("demo-drift").ran == drift.ran
+    assert report_of(here, 0, since=before).rows == 200
+    assert report_of(here, 0, until=before).rows == 200
+    monitors.update(here.watched(window="1h"))
+    assert report_of(here, 400).rows == 400
+    folder = here.home / "monitors" / "demo-drift"
+    assert len(list(folder.glob("*/report.json"))) >= 6
+    monitors.delete("demo-drift")
+    assert not folder.exists()
+
+
+def test_a_scheduled_monitor_runs_in_a_process_of_its_own_and_its_report_is_found(here) -> None:
+    deploy(here, capture=1.0)
+    here.provider.monitors.create(here.watched(schedule="0 * * * *"))
+    time = [clock.EPOCH.replace(year=2026, minute=30)]
+    schedule = Schedule(here.state, NAME, now=lambda: time[0])
+    schedule.tick()
+    time[0] = time[0].replace(hour=1, minute=0)
+    assert schedule.tick() == ["demo-drift"]
+    assert processes.wait_until(lambda: here.provider.monitors.get("demo-drift").verdict is Verdict.NO_DATA, 60)
+
+
+def test_a_monitor_that_cannot_run_leaves_no_half_report(here) -> None:
+    deploy(here)
+    here.provider.monitors.create(here.watched(checks=({"metric": "psi", "max": 0.2, "columns": ["nowhere"]},)))
+
+    def run() -> None:
+        here.provider.monitors.run("demo-drift", since=None, until=None, progress=SILENT)
+
+    with pytest.raises(SpecError, match="nowhere"):
+        run()
+    assert list((here.home / "monitors" / "demo-drift").glob("2*")) == []
+    here.provider.monitors.update(here.watched())
+    run()
+    assert here.provider.monitors.get("demo-drift").verdict is Verdict.NO_DATA  # nothing was captured
+    here.provider.endpoints.delete(NAME)
+    with pytest.raises(NotFoundError, match="endpoint"):
+        run()

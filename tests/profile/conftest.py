@@ -10,10 +10,13 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[2]
-FLAGS = [
+import pytest
+
+UNPACKED = Path(__file__).parents[2] / ".browser"
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -27,33 +30,38 @@ FLAGS = [
     "--no-zygote",
     "--force-color-profile=srgb",
     "--remote-debugging-pipe",
-]
+)
 DEADLINE_S = 60
 
 
 def executable():
     """A Chromium on PATH, else the one that `make browser` unpacked; None when there is neither."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    unpacked = CHECKOUT / ".browser" / "chromium"
+    unpacked = UNPACKED / "chromium"
     return next(filter(None, map(shutil.which, names)), None) or (str(unpacked) if unpacked.exists() else None)
+
+
+def environment(folder):
+    """Where the unpacked browser finds its libraries, and fonts on a machine that has none."""
+    unpacked = str(UNPACKED) in executable()
+    libraries = {"LD_LIBRARY_PATH": f"{UNPACKED / 'lib'}:{UNPACKED}"} if unpacked else {}
+    fonts = {"FONTCONFIG_FILE": str(UNPACKED / "fonts.conf")} if unpacked and not Path("/etc/fonts").exists() else {}
+    return os.environ | {"HOME": str(folder)} | libraries | fonts
 
 
 @contextmanager
 def browser(folder):
     """A browser whose files all lie in *folder*; ended with the block."""
     (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
-    home = CHECKOUT / ".browser"
-    environment = os.environ | {
-        "HOME": str(folder),
-        "LD_LIBRARY_PATH": f"{home / 'lib'}:{home}",
-        "FONTCONFIG_PATH": os.environ.get("FONTCONFIG_PATH")
-        or ("/etc/fonts" if Path("/etc/fonts").exists() else str(home)),
-    }
     command = [executable(), *FLAGS, f"--user-data-dir={folder / 'user'}", "about:blank"]
     shell = f'exec "$@" 3<&{to_read} 4>&{from_write}'
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", *command], pass_fds=(to_read, from_write), stderr=log, stdout=log, env=environment
+            ["sh", "-c", shell, "sh", *command],
+            pass_fds=(to_read, from_write),
+            stderr=log,
+            stdout=log,
+            env=environment(folder),
         )
     os.close(to_read)
     os.close(from_write)
@@ -64,6 +72,15 @@ def browser(folder):
         process.wait()
         os.close(to_write)
         os.close(from_read)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A function that opens a page: url, width, colour scheme -> `Tab`."""
+    if executable() is None:
+        pytest.fail("no browser: run `make browser`, or install chromium")
+    with browser(tmp_path_factory.mktemp("browser")) as pipe:
+        yield partial(Tab, pipe)
 
 
 class Pipe:

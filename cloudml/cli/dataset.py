@@ -48,4 +48,4 @@ def show(call: Call, name: str) -> None:
 def delete(call: Call, name: str) -> None:
     """Remove one version; no error if it is gone."""
     call.client.datasets.delete(name)
-    call.out.say(f"`{name}` is gone")
+    call.out.told(f"`{name}` is gone", name=name, deleted=True)

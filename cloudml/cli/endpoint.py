@@ -60,7 +60,11 @@ def invoke(call: Call, name: str, file: str | None, rows: str | None, content_ty
 
     kind = content_type or TYPES.get(Path(file or "rows.json").suffix, "application/json")
     body = _instances(_body(call, file, rows), kind)
-    call.out.raw(call.client.endpoints.invoke_raw(name, body, kind, accept).body.rstrip(b"\n") + b"\n")
+    answer = call.client.endpoints.invoke_raw(name, body, kind, accept)
+    if call.out.json and "json" not in answer.content_type:
+        call.out.data({"content_type": answer.content_type, "body": answer.body.decode("utf-8", "replace")})
+        return
+    call.out.raw(answer.body.rstrip(b"\n") + b"\n")
 
 
 def _body(call: Call, file: str | None, rows: str | None) -> bytes:
@@ -89,7 +93,6 @@ def _instances(body: bytes, kind: str) -> bytes:
 @common
 def logs(call: Call, name: str, follow: bool) -> None:  # noqa: FBT001  click hands flags over
     """What an endpoint printed."""
-    call.out.streaming = True
     for line in call.client.endpoints.logs(name, follow=follow):
         if call.out.json:
             call.out.data({"event": "log", "line": line})
@@ -104,4 +107,4 @@ def logs(call: Call, name: str, follow: bool) -> None:  # noqa: FBT001  click ha
 def delete(call: Call, name: str) -> None:
     """Remove an endpoint; no error if it is gone."""
     call.client.endpoints.delete(name)
-    call.out.say(f"`{name}` is gone")
+    call.out.told(f"`{name}` is gone", name=name, deleted=True)

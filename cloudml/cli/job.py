@@ -22,13 +22,15 @@ def command() -> None:
 def run(call: Call, name: str, in_process: bool, detach: bool) -> None:  # noqa: FBT001  click hands flags over
     """Run one job and what it needs; one with the same content is not run again."""
     if in_process:
-        call.out.show(call.client.jobs.run_in_process(name))
+        with call.out.kept_clean():
+            status = call.client.jobs.run_in_process(name)
+        call.out.show(status)
     elif detach:
         call.out.show(call.client.jobs.submit(name))
     else:
         with call.out.progress() as listener:
             status = call.client.jobs.run(name, listener)
-            call.out.show(status)
+        call.out.show(status)
 
 
 @command.command("list", epilog="Example: cloudml job list")
@@ -65,7 +67,6 @@ def show(call: Call, name: str) -> None:
 @common
 def logs(call: Call, name: str, follow: bool) -> None:  # noqa: FBT001  click hands flags over
     """What a job printed."""
-    call.out.streaming = True
     for line in call.client.jobs.logs(name, follow=follow):
         if call.out.json:
             call.out.data({"event": "log", "line": line})
@@ -91,7 +92,7 @@ def wait(call: Call, name: str, timeout: str | None) -> None:
 def cancel(call: Call, name: str) -> None:
     """Ask a job to stop; it gets time to clean up."""
     call.client.jobs.cancel(name)
-    call.out.say(f"`{name}` was asked to stop")
+    call.out.told(f"`{name}` was asked to stop", name=name, asked_to_stop=True)
 
 
 @command.command(epilog="Example: cloudml job delete train")
@@ -100,4 +101,4 @@ def cancel(call: Call, name: str) -> None:
 def delete(call: Call, name: str) -> None:
     """Remove a run and what it left; one that runs is stopped first."""
     call.client.jobs.delete(name)
-    call.out.say(f"`{name}` is gone")
+    call.out.told(f"`{name}` is gone", name=name, deleted=True)

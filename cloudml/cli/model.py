@@ -40,4 +40,4 @@ def show(call: Call, name: str) -> None:
 def delete(call: Call, name: str) -> None:
     """Remove one version; no error if it is gone."""
     call.client.models.delete(name)
-    call.out.say(f"`{name}` is gone")
+    call.out.told(f"`{name}` is gone", name=name, deleted=True)

@@ -122,4 +122,4 @@ def _show(call: Call, found: MonitorReport) -> None:
 def delete(call: Call, name: str) -> None:
     """Remove a monitor and its reports; no error if it is gone."""
     call.client.monitors.delete(name)
-    call.out.say(f"`{name}` is gone")
+    call.out.told(f"`{name}` is gone", name=name, deleted=True)

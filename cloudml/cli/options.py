@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,10 @@ OPTIONS = (
 )
 
 
+STREAMING = frozenset({"up", "down", "rehearse", "logs"})
+"""Commands whose `--json` is one object a line, the last of them `done`; of any other it is one document."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of the command line.
@@ -44,6 +49,13 @@ class Call:
     folder: str
     on: str | None
     out: Output
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        from cloudml.targets import LOCAL, VARIABLE
+
+        return self.on or os.environ.get(VARIABLE) or LOCAL
 
     @property
     def project(self) -> Project:
@@ -75,8 +87,12 @@ def _call(said: dict[str, Any]) -> Call:
 
     before = click.get_current_context().find_root().obj or {}
     chosen = {name: value or before.get(name) for name, value in said.items()}
-    out = Output.of(as_json=bool(chosen["as_json"]), plain=bool(chosen["no_color"]), quiet=bool(chosen["quiet"]))
-    click.get_current_context().find_root().meta["cloudml.out"] = out
+    out = Output.of(
+        as_json=bool(chosen["as_json"]),
+        plain=bool(chosen["no_color"]),
+        quiet=bool(chosen["quiet"]),
+        streaming=click.get_current_context().info_name in STREAMING,
+    )
     return Call(chosen["folder"] or ".", chosen["on"], out)
 
 
@@ -94,13 +110,11 @@ def _written(ctx: click.Context, section: str) -> tuple[str, ...]:
     """The keys of a section of the project file; none when it cannot be read, since completion must not complain."""
     from pathlib import Path
 
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from cloudml.cli.glance import keys
 
     given = Path(ctx.params.get("folder") or (ctx.find_root().params.get("folder")) or ".")
     try:
-        document = YAML(typ="safe", pure=True).load(given / "cloudml.yaml" if given.is_dir() else given)
-    except (OSError, YAMLError):
+        text = (given / "cloudml.yaml" if given.is_dir() else given).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
         return ()
-    found = document.get(section) if isinstance(document, dict) else None
-    return tuple(str(key) for key in found) if isinstance(found, dict) else ()
+    return keys(text, section)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
-from cloudml.cli.ending import problem
+import click
+
+from cloudml.cli.ending import LATEST, problem
 from cloudml.encoding import as_json
 from cloudml.errors import CloudMLError, GateError, SpecError
 from cloudml.events import Event, Happened, silent
+from cloudml.status import JobState, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,10 +26,9 @@ SIGNS = {
     "create": "+", "update": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-", "unknown": "?",
 }  # fmt: skip
 
-
 DULL = frozenset({Happened.PROGRESS, Happened.STARTED})
 """What a plain line is not spent on."""
-OVER = frozenset({"succeeded", "ready"})
+OVER = frozenset(str(state) for state in (*JobState, *State) if state.over)
 """States that the last line of a resource tells."""
 
 
@@ -35,29 +38,40 @@ class Output:
     Attributes:
         json: Whether data are printed as JSON.
         streaming: Whether the command prints one JSON object a line, the last of them `done`.
+        worked: Whether something was begun that an interruption leaves half done.
     """
 
-    _latest: ClassVar[Output | None] = None
-
-    def __init__(self, *, json: bool = False, plain: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self, *, json: bool = False, plain: bool = False, quiet: bool = False, streaming: bool = False
+    ) -> None:
         self.json = json
         self.plain = plain or bool(os.environ.get("NO_COLOR"))
         self.quiet = quiet
-        self.streaming = False
+        self.streaming = streaming
+        self.worked = False
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # A terminal that has no `✓` shows a question mark; it is no reason to fail.
+                stream.reconfigure(errors="replace")
 
     @classmethod
-    def of(cls, *, as_json: bool, plain: bool, quiet: bool) -> Output:
-        """The output of one call; `latest` finds it again when the call ends badly."""
-        cls._latest = cls(json=as_json, plain=plain, quiet=quiet)
-        return cls._latest
-
-    @classmethod
-    def latest(cls) -> Output:
-        return cls._latest or cls()
+    def of(cls, *, as_json: bool, plain: bool, quiet: bool, streaming: bool) -> Output:
+        """The output of one call, found again when the call ends badly."""
+        out = cls(json=as_json, plain=plain, quiet=quiet, streaming=streaming)
+        LATEST.set(out)
+        return out
 
     def data(self, value: Any) -> None:
         """One JSON document, or one line of several."""
-        print(json.dumps(as_json(value), indent=None if self.streaming else 2, ensure_ascii=False), flush=True)
+        escaped = not (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(as_json(value), indent=None if self.streaming else 2, ensure_ascii=escaped), flush=True)
+
+    def told(self, text: str, **facts: Any) -> None:
+        """What a command did that has nothing to show: talk for people, *facts* for programs."""
+        if self.json:
+            self.data(facts)
+        else:
+            self.say(text)
 
     def line(self, text: str = "") -> None:
         """A line of data for people."""
@@ -94,17 +108,33 @@ class Output:
 
     def failed(self, error: CloudMLError) -> None:
         """An error: what, which, and what to do."""
-        if self.json:
-            self.data(
-                {"event": "done", "ok": False, "error": problem(error)} if self.streaming else {"error": problem(error)}
-            )
+        self._ended(problem(error))
         for text in error_lines(error):
             print(text, file=sys.stderr)
 
+    def misused(self, error: click.ClickException) -> None:
+        """A command line that cannot be read."""
+        message, _, hint = error.format_message().partition("\n\nhint: ")
+        self._ended({"type": type(error).__name__, "message": message} | ({"hint": hint} if hint else {}))
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            print(error.ctx.get_usage(), end="\n\n", file=sys.stderr)
+        print(f"error: {message}" + (f"\n\nhint: {hint}" if hint else ""), file=sys.stderr)
+
+    def unexpected(self, error: BaseException) -> None:
+        """A fault of this program."""
+        message = f"{type(error).__name__}: {error}"
+        self._ended({"type": "UnexpectedError", "message": message})
+        print(f"unexpected error: {message}; please report it with the lines above", file=sys.stderr)
+
     def interrupted(self) -> None:
-        if self.json and self.streaming:
-            self.data({"event": "done", "ok": False, "error": {"type": "Interrupted", "message": "interrupted"}})
-        print("\ninterrupted: what was started goes on; the same command again finishes the rest", file=sys.stderr)
+        """Somebody pressed Ctrl-C."""
+        self._ended({"type": "Interrupted", "message": "interrupted"})
+        rest = ": what was started goes on; the same command again finishes the rest" if self.worked else ""
+        print(f"\ninterrupted{rest}", file=sys.stderr)
+
+    def _ended(self, error: dict[str, Any]) -> None:
+        if self.json:
+            self.data({"event": "done", "ok": False, "error": error} if self.streaming else {"error": error})
 
     def done(self, result: dict[str, Any]) -> None:
         """The last line of a stream."""
@@ -112,14 +142,16 @@ class Output:
             self.data({"event": "done", "ok": True, **result})
 
     @contextmanager
-    def progress(self, *, stream: bool = False) -> Iterator[Listener]:
-        """A listener for as long as something is worked at: a live picture, or plain lines.
+    def kept_clean(self) -> Iterator[None]:
+        """What others print meanwhile goes to stderr when stdout is for JSON."""
+        with redirect_stdout(sys.stderr) if self.json else nullcontext():
+            yield
 
-        Args:
-            stream: With `--json`, each event is a line of data; else the command prints one document at its end.
-        """
-        self.streaming = stream
-        if self.json and stream:
+    @contextmanager
+    def progress(self) -> Iterator[Listener]:
+        """A listener for as long as something is worked at: JSON lines, a live picture, or plain lines."""
+        self.worked = True
+        if self.json and self.streaming:
             yield lambda event: self.data(event.as_json())
         elif self.quiet or self.json:
             yield silent
@@ -141,7 +173,8 @@ def event_line(event: Event) -> str:
     sign = SIGNS.get(event.action, " ")
     state = event.state or str(event.event)
     seconds = f"{event.seconds:.1f}s" if event.seconds is not None else ""
-    words = [f"{sign:<3} {event.resource:<28}", f"{state:<10}", f"{seconds:>7}", event.message]
+    message = event.message.partition("\n")[0]
+    words = [f"{sign:<3} {event.resource:<28}", f"{state:<10}", f"{seconds:>7}", message]
     return " ".join(words).rstrip()
 
 

@@ -41,6 +41,7 @@ class Picture:
 
     def __init__(self, *, plain: bool) -> None:
         self._lines: dict[str, Line] = {}
+        self._names: dict[str, str] = {}
         self._lock = threading.Lock()
         console = Console(stderr=True, no_color=plain, highlight=False)
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=8)
@@ -56,8 +57,8 @@ class Picture:
 
     def see(self, event: Event) -> None:
         """An event happened; it may come from any thread."""
-        key = event.name or event.resource
         with self._lock:
+            key = self._names[event.resource] = event.name or self._names.get(event.resource, event.resource)
             line = self._lines.setdefault(key, Line(event, Spinner("dots")))
             line.last = event
             line.reused = bool(event.details.get("reused"))

@@ -101,7 +101,7 @@ def _show_plan(out: Output, found: ProjectPlan, *, requests: bool) -> None:
 @common
 def up(call: Call) -> None:
     """Bring data, jobs, model, endpoint and monitor into being, in parallel where the graph allows."""
-    with call.out.progress(stream=True) as listener:
+    with call.out.progress() as listener:
         result = call.project.up(call.on, listener=listener)
     call.out.done(result.as_json())
     if call.out.json:
@@ -136,8 +136,10 @@ def status(call: Call) -> None:
 def down(call: Call, yes: bool) -> int:  # noqa: FBT001  click hands flags over
     """Remove everything of this project at a target, dependents first."""
     project = call.project
-    _asked(call, yes=yes, question=f"Remove everything of `{project.spec.project}` on {call.on or 'this target'}?")
-    with call.out.progress(stream=True) as listener:
+    if not yes and not _agreed(call, f"Remove everything of `{project.spec.project}` on `{call.target}`?"):
+        call.out.say("nothing was removed")
+        return 1
+    with call.out.progress() as listener:
         result = project.down(call.on, listener=listener)
     call.out.done({**result.as_json(), "ok": result.clean})
     for one in result.residue:
@@ -148,19 +150,17 @@ def down(call: Call, yes: bool) -> int:  # noqa: FBT001  click hands flags over
     return 0 if result.clean else 1
 
 
-def _asked(call: Call, *, yes: bool, question: str) -> None:
-    if yes:
-        return
+def _agreed(call: Call, question: str) -> bool:
     if not sys.stdin.isatty() or call.out.json:
         raise click.UsageError("nobody is there to be asked\n\nhint: add --yes")
-    click.confirm(question, abort=True, err=True)
+    return click.confirm(question, err=True)
 
 
 @click.command(epilog="Example: cloudml rehearse --on local")
 @common
 def rehearse(call: Call) -> int:
     """`up`, one prediction, one monitor run and `down`, on a double: no account, nothing left behind."""
-    with call.out.progress(stream=True) as listener:
+    with call.out.progress() as listener:
         result = call.project.rehearse(call.on, listener=listener)
     said: dict[str, Any] = result.as_json()
     call.out.done({**said, "ok": result.clean})

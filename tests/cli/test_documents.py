@@ -1,0 +1,92 @@
+"""What a program reads: one document, or a stream whose last line is `done`; also when it goes wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from cloudml.cli import cloudml
+from cloudml.cli.ending import run
+
+ONE_ANSWER = {
+    "validate": "ok",
+    "plan": "steps",
+    "status": "resources",
+    "schema": "properties",
+    "dataset push iris": "hash",
+    "dataset show iris": "uri",
+    "job run train": "metrics",
+    "job run train --detach": "metrics",
+    "job run prepare --in-process": "outputs",
+    "job show train": "state",
+    "job wait train": "state",
+    "job cancel train": "asked_to_stop",
+    "model show species": "version",
+    "endpoint deploy species": "url",
+    "endpoint show species": "url",
+    "endpoint invoke species --rows []": "predictions",
+    "endpoint invoke species --rows [{ROW}] --accept text/csv": "content_type",
+    "monitor create drift": "verdict",
+    "monitor delete drift": "deleted",
+    "job delete evaluate": "deleted",
+}
+ROW = '{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}'
+LISTS = ("dataset list", "job list", "model list", "endpoint list", "monitor list", "provider list")
+
+
+@pytest.fixture
+def here(shell, capfd, monkeypatch: pytest.MonkeyPatch):
+    """Runs a command in this process, which saves the start of one: its exit code, and its data."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def call(line: str) -> tuple[int, str]:
+        code = run(cloudml, ["-C", str(shell.folder), *line.split()])
+        return code, capfd.readouterr().out
+
+    return call
+
+
+def test_a_command_with_one_answer_prints_one_document(here) -> None:
+    assert here("up -q")[0] == 0
+    for line, key in ONE_ANSWER.items():
+        code, out = here(f"{line} --json".replace("ROW", ROW[1:-1]))
+        assert (line, code) == (line, 0)
+        assert key in json.loads(out), line
+    for line in LISTS:
+        code, out = here(f"{line} --json")
+        assert (line, code) == (line, 0)
+        assert isinstance(json.loads(out), list), line
+
+
+@pytest.mark.parametrize("line", ["up", "down --yes", "rehearse", "job logs train", "endpoint logs species"])
+def test_an_error_before_the_first_event_is_the_last_line_of_the_stream(shell, line: str) -> None:
+    (shell.folder / "cloudml.yaml").write_text("project: [")
+    done = shell(*line.split(), "--json")
+    (last,) = done.lines
+    assert (done.code, last["event"], last["ok"], last["error"]["type"]) == (2, "done", False, "SpecError")
+
+
+@pytest.mark.parametrize("line", ["plan", "validate", "status", "job run train", "monitor run drift"])
+def test_an_error_of_a_command_with_one_answer_is_one_document(shell, line: str) -> None:
+    (shell.folder / "cloudml.yaml").write_text("project: [")
+    done = shell(*line.split(), "--json")
+    assert (done.code, set(done.json), done.json["error"]["type"]) == (2, {"error"}, "SpecError")
+
+
+def test_a_command_line_that_cannot_be_read_is_a_document_too(empty) -> None:
+    wrong = empty("pln", "--json")
+    assert (wrong.code, wrong.json["error"]["hint"]) == (2, "did you mean `cloudml plan`?")
+    option = empty("up", "--nonsense", "--json")
+    assert (option.code, option.lines[-1]["event"], option.lines[-1]["error"]["type"]) == (2, "done", "NoSuchOption")
+    for done in (wrong, option):
+        assert "error: " in done.err
+
+
+def test_what_a_job_prints_in_this_process_stays_out_of_the_document(here) -> None:
+    code, out = here("job run prepare --in-process --json")
+    assert (code, "train: 120 flowers" in out) == (0, False)
+    assert json.loads(out)["resource"] == "jobs.prepare"
+    _, out = here("job run prepare --in-process")
+    assert "train: 120 flowers" in out

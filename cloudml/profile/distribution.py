@@ -30,9 +30,13 @@ EXACT = 4096
 RANK_ERROR = 0.005
 """Bound on the error of a rank, as a share of all values."""
 
-_CAPACITY = 2048  # of the top level; 3 times that is the bound on the points kept
-_SHRINK = 2 / 3  # each level below holds two thirds of the one above, as in the paper
+KEPT = 8192
+"""Points that are kept at most."""
+
+_CAPACITY = 2048  # of the top level
+_SHRINK = 2 / 3  # each level below holds two thirds of the one above, as in the paper: 3 times the top in all
 _SMALLEST = 8
+_HEAVY = 1024  # a value with more than this part of the weight is no part of the levels, and stays exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +93,29 @@ def _points(values: list[Floats], weights: list[Ints]) -> tuple[Floats, Ints]:
 
 def _bounded(distribution: Distribution) -> Distribution:
     """The same, or compacted when there are too many points."""
-    limit = EXACT if distribution.exact else 3 * _CAPACITY
-    if len(distribution.values) <= limit:
+    if len(distribution.values) <= (EXACT if distribution.exact else KEPT):
         return distribution
-    levels = _compacted(_levels(distribution), distribution.total)
-    weights = [np.full(len(level), 1 << h, dtype=np.int64) for h, level in enumerate(levels)]
-    return Distribution(*_points(levels, weights), exact=False)
+    values, weights, total = distribution.values, distribution.weights, distribution.total
+    heavy = weights * _HEAVY > total
+    levels = _compacted(_levels(values[~heavy], weights[~heavy]), total, KEPT - int(heavy.sum()))
+    counts = [np.full(len(level), 1 << h, dtype=np.int64) for h, level in enumerate(levels)]
+    return Distribution(*_points([values[heavy], *levels], [weights[heavy], *counts]), exact=False)
 
 
-def _levels(distribution: Distribution) -> list[Floats]:
+def _levels(values: Floats, weights: Ints) -> list[Floats]:
     """The points by the bits of their weight: level h holds those that count 2^h; each level sorted."""
-    height = int(distribution.weights.max()).bit_length()
-    return [distribution.values[(distribution.weights >> h) & 1 == 1] for h in range(height)]
+    return [values[(weights >> h) & 1 == 1] for h in range(int(weights.max()).bit_length())]
 
 
 def _capacity(level: int, height: int) -> int:
     return max(_SMALLEST, int(_CAPACITY * _SHRINK ** (height - 1 - level)))
 
 
-def _compacted(levels: list[Floats], total: int) -> list[Floats]:
-    """Every level within its capacity, and so at most 3 times `_CAPACITY` points and a few."""
-    level = 0
-    while level < len(levels):
-        if len(levels[level]) > _capacity(level, len(levels)):
-            levels = _promoted(levels, level, total)
-        level += 1
+def _compacted(levels: list[Floats], total: int, room: int) -> list[Floats]:
+    """At most *room* points; the lowest level over its capacity goes first, and no level sooner than it must."""
+    while sum(map(len, levels)) > room:
+        full = next(h for h, level in enumerate(levels) if len(level) > _capacity(h, len(levels)))
+        levels = _promoted(levels, full, total)
     return levels
 
 

@@ -53,14 +53,13 @@ def environment(folder):
 def browser(folder):
     """A browser whose files all lie in *folder*; ended with the block."""
     (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
-    command = [executable(), *FLAGS, f"--user-data-dir={folder / 'user'}", "about:blank"]
     shell = f'exec "$@" 3<&{to_read} 4>&{from_write}'
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", *command],
+            ["sh", "-c", shell, "sh", executable(), *FLAGS, f"--user-data-dir={folder / 'user'}", "about:blank"],
             pass_fds=(to_read, from_write),
-            stderr=log,
             stdout=log,
+            stderr=log,
             env=environment(folder),
         )
     os.close(to_read)
@@ -146,18 +145,9 @@ class Tab:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def png(self, *, whole=True):
-        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+    def png(self, clip):
+        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(shot["data"])
-
-    def _clip(self, whole):
-        if not whole:
-            return {}
-        size = self.send("Page.getLayoutMetrics")["cssContentSize"]
-        return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1}}
-
-    def print(self):
-        return base64.b64decode(self.send("Page.printToPDF", printBackground=True)["data"])
 
     @property
     def requests(self):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudml.profile import distinct, distribution
-from cloudml.profile.distribution import EXACT, RANK_ERROR
+from cloudml.profile.distribution import EXACT, KEPT, RANK_ERROR
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MANY = 200_000
@@ -46,6 +46,7 @@ SHAPES = {
     "sorted": lambda r: np.sort(r.normal(size=MANY)),
     "falling": lambda r: -np.sort(r.normal(size=MANY)),
     "zeros": lambda r: np.where(r.random(MANY) < 0.6, 0.0, r.random(MANY)),
+    "ties": lambda r: r.zipf(1.3, MANY).clip(max=10**12).astype(float),
     "seconds": lambda r: 1.7e9 + r.uniform(0, 86_400, MANY),
 }
 
@@ -83,7 +84,7 @@ def test_the_points_kept_are_bounded_whatever_the_rows():
         found = distribution.merge(found, of(random.normal(size=50_000)))
         largest = max(largest, len(found.values))
     assert found.total == 1_500_000
-    assert largest <= 3 * 2048
+    assert largest <= KEPT
 
 
 def test_up_to_4096_distinct_values_are_exact_however_many_rows():
@@ -100,7 +101,7 @@ def test_quantiles_are_the_inverted_cdf_of_numpy():
     np.testing.assert_array_equal(of(values).quantiles(shares), np.quantile(values, shares, method="inverted_cdf"))
 
 
-@pytest.mark.parametrize("number", [10, 1_000, 20_000, 300_000])
+@pytest.mark.parametrize("number", [10, 1_000, 20_000, 100_000])
 def test_distinct_values_are_counted_within_ten_percent(number):
     numbers = distinct.of_numbers(np.arange(number, dtype=np.float64) / 7)
     texts = distinct.of_texts(f"customer {n}" for n in range(number))

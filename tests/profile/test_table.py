@@ -42,16 +42,13 @@ def same(left, right):
         for column in document["columns"].values():
             column.get("categories", {}).pop("counts", None)
     moments = [
-        {
-            k: d["columns"][c]["numbers"].pop(k)
-            for c in d["columns"]
-            if "numbers" in d["columns"][c]
-            for k in ("mean", "m2")
-        }
-        for d in (one, other)
+        [column["numbers"].pop(name) for column in document["columns"].values() if "numbers" in column]
+        for document in (one, other)
+        for name in ("mean", "m2")
     ]
     assert one == other
-    assert moments[0] == pytest.approx(moments[1], rel=1e-9, abs=1e-6)
+    assert moments[0] == pytest.approx(moments[2], rel=1e-9, abs=1e-6)
+    assert moments[1] == pytest.approx(moments[3], rel=1e-9, abs=1e-6)
     for name, column in left.columns.items():
         assert dict(column.tally.counts) == dict(right.columns[name].tally.counts)
 
@@ -76,9 +73,8 @@ def test_a_saved_profile_is_loaded_bit_for_bit_even_as_a_sketch(tmp_path):
     found = profiled(x=random.normal(size=50_000), word=[f"w{n}" for n in random.integers(0, 9_000, 50_000)])
     found.save(tmp_path / "profile.json")
     loaded = table.load(tmp_path / "profile.json")
-    np.testing.assert_array_equal(
-        loaded.columns["x"].numbers.distribution.values, found.columns["x"].numbers.distribution.values
-    )
+    before, after = (profile.columns["x"].numbers.distribution for profile in (found, loaded))
+    np.testing.assert_array_equal(after.values, before.values)
     assert loaded.as_json() == found.as_json()
     assert not loaded.columns["word"].tally.exact
 
@@ -125,9 +121,8 @@ def test_every_arrow_type_has_a_kind(name):
 
 
 def test_null_nan_and_infinities_are_counted_apart():
-    found = profiled(x=pa.array([1.0, 3.0, None, float("nan"), float("inf"), float("-inf"), float("-inf")])).columns[
-        "x"
-    ]
+    low, high = float("-inf"), float("inf")
+    found = columns.of_array(pa.array([1.0, 3.0, None, float("nan"), high, low, low]))
     assert (found.nulls, found.numbers.nans, found.numbers.above, found.numbers.below) == (1, 1, 1, 2)
     assert (found.numbers.mean, found.numbers.deviation, found.present) == (2.0, 1.0, 5)
 
@@ -143,7 +138,7 @@ def test_mean_and_variance_of_parts_are_those_of_numpy():
 COERCED = {
     "text as number": (pa.array([" 1.5", "2e3", "-.5", "inf", "x", "", None]), Kind.NUMBER, 2),
     "text as time": (
-        pa.array(["2026-01-01", "2026-01-01T10:00:00Z", "2026-01-01 10:00:00.5 UTC", "soon"]),
+        pa.array(["2026-01-01", "2026-01-01T10:00:00Z", "2026-01-01 10:00:00.5 UTC", "-"]),
         Kind.TIME,
         1,
     ),
@@ -170,11 +165,7 @@ def test_whole_floats_are_the_categories_of_integers():
 
 
 def test_a_stream_keeps_the_kind_of_its_first_value():
-    batches = [
-        pa.record_batch({"x": pa.nulls(2)}),
-        pa.record_batch({"x": [1, 2]}),
-        pa.record_batch({"x": ["3", "many"]}),
-    ]
+    batches = [pa.record_batch({"x": values}) for values in (pa.nulls(2), [1, 2], ["3", "many"])]
     found = table.of_batches(batches).columns["x"]
     assert found.kind is Kind.NUMBER
     assert (found.nulls, found.invalid, found.numbers.finite) == (2, 1, 3)
@@ -219,8 +210,9 @@ def test_the_bytes_of_a_profile_do_not_grow_with_its_rows():
         words = [f"customer number {n} of many" for n in random.integers(0, 10**9, rows)]
         return len(json.dumps(profiled(x=random.normal(size=rows), word=words).as_json()))
 
-    assert size(200_000) < 1.5 * size(20_000)
-    assert size(200_000) < 200_000
+    largest = size(80_000)
+    assert largest < 1.5 * size(16_000)
+    assert largest < 200_000
 
 
 MEMORY = """
@@ -233,7 +225,7 @@ print(found.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_memory_does_not_grow_with_rows(tmp_path):
     random = np.random.default_rng(4)
-    part = pa.table({"x": random.normal(size=100_000), "word": random.integers(0, 100, 100_000).astype(str)})
+    part = pa.table({"x": random.normal(size=50_000), "word": random.integers(0, 100, 50_000).astype(str)})
     peaks = []
     for parts in (2, 20):
         path = tmp_path / f"{parts}.parquet"
@@ -242,7 +234,7 @@ def test_memory_does_not_grow_with_rows(tmp_path):
                 writer.write_table(part)
         out = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, text=True, check=True).stdout
         rows, peak = map(int, out.split())
-        assert rows == parts * 100_000
+        assert rows == parts * 50_000
         peaks.append(peak)
     assert peaks[1] < 1.25 * peaks[0]
 

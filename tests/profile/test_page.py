@@ -142,8 +142,12 @@ CONTRAST = """(() => {
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = node => { for (; node; node = node.parentElement) {
-    const colour = parse(getComputedStyle(node).backgroundColor); if (colour[3]) return colour; } return [255, 255, 255, 1]; };
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = parse(getComputedStyle(node).backgroundColor); if (colour[3]) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
   document.querySelectorAll('details').forEach(part => part.open = true);
   const found = [];
   for (const node of document.querySelectorAll('main *')) {

@@ -110,8 +110,8 @@ def _histogram(baseline: Column, current: Column) -> tuple[Bar, ...]:
     kind = baseline.kind if baseline.kind in NUMERIC else current.kind
     sides = [column for column in (baseline, current) if column.numbers.finite]
     ends = [side.numbers.distribution.quantiles(np.array([_TAIL, 1 - _TAIL])) for side in sides]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    edges = _edges(float(low), float(high))
+    low, high = float(min(end[0] for end in ends)), float(max(end[1] for end in ends))
+    edges = _edges(low, high)
     names = [text(kind, float(edge), high - low) for edge in edges]
     shares = [within(column.numbers.distribution, edges[1:-1]) / max(column.rows, 1) for column in (baseline, current)]
     return tuple(

@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,13 @@ from pathlib import Path
 
 import pytest
 
+AS_3_AND_4 = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for number, end in zip((3, 4), ends):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 UNPACKED = Path(__file__).parents[2] / ".browser"
 FLAGS = (
     "--headless",
@@ -53,10 +61,19 @@ def environment(folder):
 def browser(folder):
     """A browser whose files all lie in *folder*; ended with the block."""
     (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
-    shell = f'exec "$@" 3<&{to_read} 4>&{from_write}'
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", executable(), *FLAGS, f"--user-data-dir={folder / 'user'}", "about:blank"],
+            [
+                sys.executable,
+                "-ISc",
+                AS_3_AND_4,
+                str(to_read),
+                str(from_write),
+                executable(),
+                *FLAGS,
+                f"--user-data-dir={folder / 'user'}",
+                "about:blank",
+            ],
             pass_fds=(to_read, from_write),
             stdout=log,
             stderr=log,

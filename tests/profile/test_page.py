@@ -1,3 +1,4 @@
+import re
 import struct
 import zlib
 from itertools import pairwise
@@ -116,7 +117,7 @@ def test_the_verdict_is_the_first_thing_one_sees(chromium, url):
     assert tab.value("document.getElementById('verdict').innerText") == "Drift found"
     assert box[0] < 200
     assert box[1] > 20
-    assert "of 19 checks are violated" in tab.value("document.querySelector('.sentence').innerText")
+    assert tab.value("document.querySelector('.sentence').innerText") == "4 of 20 checks are violated."
 
 
 def test_hostile_names_are_text(chromium, url):
@@ -130,10 +131,10 @@ def test_hostile_names_are_text(chromium, url):
 def test_violated_checks_stand_first_and_their_columns_are_open(chromium, url):
     tab = chromium(url)
     verdicts = tab.value("[...document.querySelectorAll('.checks .badge')].map(badge => badge.className.split(' ')[1])")
-    assert verdicts.count("violated") == 3
+    assert verdicts.count("violated") == 4
     assert all(not (after == "violated" and before != "violated") for before, after in pairwise(verdicts))
     opened = tab.value("[...document.querySelectorAll('.card[open] .column bdi')].map(name => name.textContent)")
-    assert sorted(opened) == ["carrier", "delay", "pressure"]
+    assert sorted(opened) == ["carrier", "delay", "empty", "pressure"]
     assert tab.value("document.querySelectorAll('.card').length") == 12
 
 
@@ -144,7 +145,8 @@ CONTRAST = """(() => {
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const behind = node => {
     for (; node; node = node.parentElement) {
-      const colour = parse(getComputedStyle(node).backgroundColor); if (colour[3]) return colour;
+      const colour = parse(getComputedStyle(node).backgroundColor);
+      if (colour[3]) return colour;
     }
     return [255, 255, 255, 1];
   };
@@ -194,10 +196,10 @@ def test_the_page_fits_a_phone(chromium, url):
 
 def test_folded_columns_are_printed(chromium, url):
     tab = chromium(url)
-    folded = "document.querySelector('.card:not([open]) .body').getBoundingClientRect().height"
-    assert tab.value(folded) == 0
+    folded = "document.querySelector('.card:not([open])').getBoundingClientRect().height"
+    assert tab.value(folded) < 80
     tab.send("Emulation.setEmulatedMedia", media="print")
-    assert tab.value(folded) > 50
+    assert tab.value(folded) > 200
 
 
 def test_two_hundred_columns_stay_usable(chromium, tmp_path):
@@ -229,7 +231,7 @@ def test_no_data_and_ok_are_said_in_words():
 
 AWKWARD = {
     "huge": ([-1.7e308, 1.7e308], [0.0, 1e308]),
-    "many huge": (list(np.linspace(-1.7e308, 1.7e308, 50)), [0.0]),
+    "many huge": (list(np.linspace(-0.85e308, 0.85e308, 50) * 2), [0.0]),
     "constant": ([5.0] * 10, [5.0]),
     "infinite": ([float("inf")] * 3, [float("-inf")]),
     "empty": ([None, None], [1.0]),
@@ -247,6 +249,6 @@ def test_awkward_columns_are_drawn_without_a_number_that_is_none(name):
     current = profile(baseline, x=right)
     report = evaluate(baseline, current, [Check(metric="psi", max=0.2), Check(metric="missing", max=0.2)])
     text = page(report, {"features": Pair(baseline, current)})
-    assert not any(word in text.replace("linf", "") for word in ("nan", "inf ", '"inf', ">inf"))
+    assert re.search(r"\b(nan|inf)\b", text) is None
     drawn = chart(baseline.columns["x"], current.columns["x"])
     assert sum(bar.baseline for bar in drawn.bars) <= 1 + 1e-9

@@ -19,6 +19,7 @@ from cloudml.resources import (
     Resource,
 )
 from cloudml.specs.references import owner, part
+from cloudml.status import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,6 +42,8 @@ class Action(StrEnum):
     """It is not there."""
     UPDATE = "update"
     """It is there and differs; it is moved to what is wanted."""
+    FINISH = "finish"
+    """It is there, and something is still to be sent before it is as wanted."""
     REPLACE = "replace"
     """It is there and failed; it is removed and made again."""
     UNKNOWN = "unknown"
@@ -247,10 +250,11 @@ def judge(resource: Resource, status: Status | None) -> tuple[Action, str]:
         return Action.CREATE, "not there yet"
     if not status.state.over:
         return Action.WAIT, f"{status.state} since an earlier start"
+    same = status.hash == resource.identity.hash
+    if status.state is State.UNFINISHED and same:
+        return Action.FINISH, status.reason or "more is to be sent"
     if resource.identity.section in VERSIONED:
-        if status.state.good:
-            return Action.REUSE, "same content"
-        return Action.REPLACE, f"{status.state} earlier"
-    if status.hash == resource.identity.hash and status.state.good:
+        return (Action.REUSE, "same content") if status.state.good else (Action.REPLACE, f"{status.state} earlier")
+    if same and status.state.good:
         return Action.REUSE, "same as the project says"
     return Action.UPDATE, "differs from the project" if status.state.good else status.reason or str(status.state)

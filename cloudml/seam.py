@@ -8,6 +8,8 @@ The rules, which tests/conformance holds every provider to:
 - `create` of a name that exists raises AlreadyExistsError, also when two do it at once: one of them makes it.
 - `create` of a name whose object failed or was cancelled makes it anew in its place, and only one of two that do.
 - `create`, `update` and `cancel` return when the request was accepted; `get` tells how it goes on.
+- What takes several requests with waiting between them (an endpoint, then its autoscaling) is UNFINISHED while the next
+  one is to be sent: `update` with the same resource sends it. The reason says what is missing, and differs each time.
 - `get` of what does not exist raises NotFoundError; `delete` of it is no error, and `delete` returns when it is gone.
 - `list` gives every object of the project, in no given order, however many pages that takes.
 - Names handed in are those of `Identity.name`; the provider fits them to its own alphabet and length.
@@ -202,6 +204,8 @@ class Provider:
     endpoints: Endpoints
     monitors: Monitors
     logs: Logs
+    verify: Callable[[Plan], None] | None = None
+    """Holds a plan against the vendor's own contract before any of it is sent; raises SpecError. May load an SDK."""
     sleep: Callable[[float], None] | None = None
     """How to let time pass between two looks, in seconds; a double with a clock of its own brings one."""
 

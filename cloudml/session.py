@@ -117,7 +117,7 @@ class Session:
 
     def up(self, only: Iterable[str] = (), listener: Listener = silent) -> UpResult:
         """Bring *only* and what it leans on into being; everything when that is empty. See `cloudml.up.Up.run`."""
-        plan = self._steps(tuple(only), look=False)
+        plan = self._verified(self._steps(tuple(only), look=False))
         return Up(self.provider, self.waiter, listener).run(plan, self.target.name)
 
     def status(self) -> tuple[Status, ...]:
@@ -152,13 +152,20 @@ class Session:
         return jobs.run_in_process(self._job(reference))
 
     def _job(self, reference: str) -> JobResource:
-        (step,) = steps(self.builder((reference,)), self.target.plugin, (reference,), look=False)
+        (step,) = self._verified(steps(self.builder((reference,)), self.target.plugin, (reference,), look=False))
         assert isinstance(step.resource, JobResource)
         return step.resource
 
     def _steps(self, only: tuple[str, ...], *, look: bool) -> tuple[Step, ...]:
         order = needed(self.spec, only)
         return steps(self.builder(order), self.target.plugin, order, look=look)
+
+    def _verified(self, found: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps, once the provider has held every one of them against the vendor's contract."""
+        if verify := self.provider.verify:
+            for step in found:
+                verify(step.plan)
+        return found
 
     def _known(self, only: Iterable[str]) -> Mapping[str, Identity]:
         """Identities, from the provider, of what *only* leans on and the project does not describe."""

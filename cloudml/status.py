@@ -42,13 +42,15 @@ class State(StrEnum):
     CREATING = "creating"
     UPDATING = "updating"
     READY = "ready"
+    UNFINISHED = "unfinished"
+    """What was sent is in place, and more is to be sent before it is as asked; `up` sends it."""
     FAILED = "failed"
     DELETING = "deleting"
     UNKNOWN = "unknown"
 
     @property
     def over(self) -> bool:
-        return self in {State.READY, State.FAILED}
+        return self in {State.READY, State.UNFINISHED, State.FAILED}
 
     @property
     def good(self) -> bool:

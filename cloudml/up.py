@@ -35,6 +35,11 @@ SMOKE = b'{"instances": []}'
 """A request that every model answers with no predictions: routing, sign-in and server are tried, no row is made up."""
 
 
+SENDS = frozenset({Action.CREATE, Action.REPLACE, Action.UPDATE, Action.FINISH})
+ENDS = frozenset({Action.REPLACE, Action.UPDATE})
+"""What would be done next to a resource for which everything was sent: it failed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpResult:
     """What `up` brought into being.
@@ -162,27 +167,27 @@ class Up:
     def _bring(self, step: Step, began: float) -> tuple[Status, bool]:
         """What is there in the end, and whether it was there before."""
         step = self._gated(step)
-        started = False
+        started, left = False, ""
         while True:
             status = present(self.provider, step.resource)
-            action, _ = judge(step.resource, status)
+            action, why = judge(step.resource, status)
             if action is Action.REUSE and status is not None:
                 self._smoke(step)
                 return status, not started
             if action is Action.WAIT and status is not None:
                 status = self._wait(step, began)
-                action, _ = judge(step.resource, status)
+                action, why = judge(step.resource, status)
                 started = started or action is not Action.REUSE
-            if started and status is not None and action in {Action.REPLACE, Action.UPDATE}:
+            if status is not None and ((started and action in ENDS) or (action is Action.FINISH and why == left)):
                 raise failed(step, status)
-            if action in {Action.CREATE, Action.REPLACE, Action.UPDATE}:
+            if action in SENDS:
                 self._send(step, action, began)
-                started = True
+                started, left = True, why if action is Action.FINISH else ""
 
     def _send(self, step: Step, action: Action, began: float) -> None:
         nouns = service(self.provider, step.resource.identity.section)
         try:
-            if action is Action.UPDATE:
+            if action in {Action.UPDATE, Action.FINISH}:
                 nouns.update(step.resource)
             elif step.resource.identity.section in {"datasets", "jobs"}:
                 nouns.create(step.resource, self._progress(step, began))

@@ -7,9 +7,12 @@ import json
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
+from cloudml import plugins
 
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "cloudml"
@@ -152,8 +155,9 @@ def modules(path: Path, known: dict[str, Path]) -> set[str]:
 
 
 def test_every_provider_has_the_same_file_names() -> None:
-    for folder in PROVIDERS.iterdir():
-        if (folder / "__init__.py").is_file():
+    for entry in entry_points(group=plugins.GROUP):
+        folder = PROVIDERS / entry.value.partition(":")[0]
+        if folder.is_dir():
             assert {path.stem for path in folder.glob("*.py")} >= FIXED_NAMES, folder.name
     names = {folder.name: {path.stem for path in folder.glob("*.py")} for folder in CLOUDS}
     assert len({frozenset(one) for one in names.values()}) <= 1, names

@@ -47,6 +47,14 @@ PLACES: Mapping[str, Places] = {
         record="/opt/ml/output/data/_cloudml",
         checkpoints="/opt/ml/checkpoints",
     ),
+    # A processing job: SageMaker uploads one folder.
+    "aws-processing": Places(
+        inputs="/opt/ml/processing/input/{name}",
+        outputs="/opt/ml/processing/output/{name}",
+        model="/opt/ml/processing/output/{name}",
+        record="/opt/ml/processing/output/_cloudml",
+        checkpoints="/opt/ml/processing/checkpoints",
+    ),
     # Paths are known to the command line only: it passes `--set CLOUDML_INPUT_TRAIN=${{inputs.train}}` and so on.
     "azure": _NAMED,
     # The base folder holds model/ and checkpoints/; inputs are gs:// addresses in the environment.
@@ -121,10 +129,10 @@ def hosts(environ: Mapping[str, str]) -> tuple[list[str], str]:
     return ["localhost"], "localhost"
 
 
-def failure_file(environ: Mapping[str, str]) -> str | None:
-    """Where the provider reads why a job failed; None where it reads nothing."""
+def failure_files(environ: Mapping[str, str]) -> list[str]:
+    """Where the provider reads why a job failed: SageMaker's training jobs and its processing jobs, one file each."""
     root = opt_ml(environ)
-    return root and os.path.join(root, "output", "failure")
+    return [os.path.join(root, "output", name) for name in ("failure", "message")] if root else []
 
 
 def failure_text(reason: str, tail: str) -> str:

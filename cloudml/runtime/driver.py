@@ -106,8 +106,7 @@ def _install(request: Request, tail: process.Tail, stop: process.Stop) -> None:
 
 
 def _tell_provider(reason: str, tail: str) -> None:
-    path = contract.failure_file(os.environ)
-    if path is not None:
+    for path in contract.failure_files(os.environ):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="replace") as file:
             file.write(contract.failure_text(reason, tail))

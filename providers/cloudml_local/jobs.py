@@ -7,11 +7,11 @@ import json
 import platform
 import signal
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
 from cloudml.plan import Call, Plan
+from cloudml.shipping import requirements_file
 from cloudml.status import JobState, JobStatus
 from cloudml_local import images, machines, processes, runs, words
 from cloudml_local.errors import translated
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cloudml.plan import Note
     from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
-    from cloudml.specs import JobSpec
     from cloudml_local.places import Places
     from cloudml_local.state import State
 
@@ -82,12 +81,6 @@ def driver_request(resource: JobResource, run: Run, places: Places, grace_s: flo
         "hosts": ["localhost"],
         "current_host": "localhost",
     }
-
-
-def requirements_file(spec: JobSpec) -> str:
-    """Where the requirements lie in the code: in their place, from which relative paths in them count."""
-    path = PurePosixPath(spec.requirements or "")
-    return "requirements.txt" if path.is_absolute() or ".." in path.parts else str(path)
 
 
 def _path(path: Path | str) -> str:

@@ -1,0 +1,177 @@
+"""The wire clients: boto3 for the services, obstore for the bucket. The only file that imports an SDK.
+
+Clients are made once and shared by threads; a session is not safe for threads, so it is used under a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cloudml.plan import Call
+from cloudml_aws import requests
+from cloudml_aws.errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cloudml.plan import Plan
+    from cloudml.storage import Storage
+    from cloudml_aws.settings import AwsSettings
+
+ATTEMPTS = 8
+"""How often the control plane is asked while it is throttled or down; quota and refusals are not asked again."""
+ANSWER_S = 70
+"""How long an endpoint may take to answer: SageMaker gives a container 60 seconds."""
+ONCE = frozenset({"sagemaker-runtime"})
+"""Services whose requests are sent once: a prediction that timed out may have been made."""
+OURS = frozenset({"s3"})
+"""What the plan shows of transfers, which obstore carries out: no request of a service."""
+
+
+@cache
+def service_model(service: str) -> Any:
+    """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
+    from botocore.session import get_session
+
+    return get_session().get_service_model(service)
+
+
+def verify(plan: Plan) -> None:
+    """Hold every request of a plan against the service models.
+
+    Raises:
+        SpecError: A member is unknown or missing, or a value is none that the service takes.
+    """
+    for call in plan.calls:
+        service = call.operation.partition(":")[0]
+        if service not in OURS:
+            requests.check(call, service_model(service))
+
+
+class Clients:
+    """The clients of one target.
+
+    Args:
+        settings: The target.
+        endpoint: Where a double or an emulator listens; AWS's own addresses (or AWS_ENDPOINT_URL) when left out.
+        credentials: Access key and secret; the usual search when left out.
+        sleep: How time passes while something is waited for.
+    """
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        *,
+        endpoint: str | None = None,
+        credentials: tuple[str, str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.settings = settings
+        self.sleep = sleep
+        self._endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
+        self._credentials = credentials
+        self._lock = threading.RLock()
+        self._made: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of that service."""
+        return self._once(service, lambda: self._client(service))
+
+    def storage(self, root: str) -> Storage:
+        """The storage at an address of the bucket."""
+        found: Storage = self._once(root, lambda: self._storage(root))
+        return found
+
+    def session(self) -> Any:
+        """The boto3 session."""
+        return self._once("session", self._session)
+
+    def send(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request, ``sagemaker:CreateTrainingJob``, and give back the answer.
+
+        Raises:
+            ProviderError: The service's refusal, as `cloudml_aws.errors` has it.
+            SpecError: The service model does not allow it; nothing was sent.
+        """
+        from botocore import xform_name
+
+        service, _, name = operation.partition(":")
+        requests.check(Call(operation, body), service_model(service))
+        with translated(operation):
+            answer: dict[str, Any] = getattr(self.client(service), xform_name(name))(**body)
+        return answer
+
+    def pages(self, operation: str, body: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
+        """The members of *key* in every page of an answer."""
+        from botocore import xform_name
+
+        service, _, name = operation.partition(":")
+        paginator = self.client(service).get_paginator(xform_name(name))
+        pages = iter(paginator.paginate(**body))
+        while True:
+            with translated(operation):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page.get(key) or ()
+
+    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key not in self._made:
+                with translated(f"sign in for {key}"):
+                    self._made[key] = make()
+            return self._made[key]
+
+    def _session(self) -> Any:
+        import boto3
+
+        key, secret = self._credentials or (None, None)
+        return boto3.Session(
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            profile_name=self.settings.profile if key is None else None,
+            region_name=self.settings.region,
+        )
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config
+
+        attempts = 1 if service in ONCE else ATTEMPTS
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            read_timeout=ANSWER_S,
+            user_agent_extra="cloudml",
+        )
+        return self.session().client(service, endpoint_url=self._endpoint, config=config)
+
+    def _storage(self, root: str) -> Storage:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        from cloudml.storage import Storage
+
+        options: dict[str, Any] = {"region": self.settings.region}
+        if self._endpoint:
+            options |= {
+                "endpoint": self._endpoint,
+                "virtual_hosted_style_request": False,
+                "client_options": {"allow_http": self._endpoint.startswith("http://")},
+            }
+        return Storage(root, credential_provider=Boto3CredentialProvider(self.session()), **options)
+
+
+def native(settings: AwsSettings) -> Any:
+    """The official SDK's session for a target: ``sagemaker.core.helper.session_helper.Session`` of SDK v3."""
+    from sagemaker.core.helper.session_helper import Session
+
+    clients = Clients(settings)
+    return Session(
+        boto_session=clients.session(),
+        sagemaker_client=clients.client("sagemaker"),
+        sagemaker_runtime_client=clients.client("sagemaker-runtime"),
+        default_bucket=settings.bucket,
+        default_bucket_prefix=settings.prefix,
+    )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudml.errors import SpecError
+from cloudml.plan import Call
+from cloudml_aws import requests
+from cloudml_aws.clients import service_model
+
+GOOD = {"EndpointName": "delay", "EndpointConfigName": "delay-1", "Tags": [{"Key": "team", "Value": "ml"}]}
+
+
+def problems(operation: str, body: dict) -> list[str]:
+    return list(requests.problems(service_model("sagemaker"), operation, body))
+
+
+def test_a_good_request_has_no_problems() -> None:
+    assert problems("CreateEndpoint", GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"EndpointName": "not_a_name"}, "match the pattern"),
+        ({"EndpointName": None}, "`EndpointName` is missing"),
+        ({"EndpointName": 3}, "must be text"),
+        ({"EndpointNam": "x"}, "is `EndpointName` meant?"),
+        ({"Tags": [{"Key": "k" * 129, "Value": "v"}]}, "`Tags[0].Key`"),
+        ({"Tags": [{"Key": "k", "Value": "v"}] * 51}, "length of at most 50"),
+        ({"Tags": [{"Key": "ключ", "Value": "v"}, {"Key": "a", "Value": "<"}]}, "`Tags[1].Value`"),
+        ({"Tags": {"Key": "k"}}, "must be a list"),
+    ],
+)
+def test_what_the_service_refuses_is_found(change: dict, said: str) -> None:
+    (found,) = problems("CreateEndpoint", {**GOOD, **change})[:1]
+    assert said in found
+
+
+def test_values_of_an_enum_are_suggested() -> None:
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.xxlarge", "InitialInstanceCount": 1}
+    body = {"EndpointConfigName": "c", "ProductionVariants": [variant]}
+    (found,) = problems("CreateEndpointConfig", body)
+    assert "ProductionVariants[0].InstanceType" in found
+    assert "`ml.m5." in found
+
+
+@pytest.mark.parametrize(("value", "fine"), [(100, True), (0, True), (101, False), (-1, False), (True, False)])
+def test_numbers_have_bounds_and_a_truth_is_no_number(value: object, fine: bool) -> None:
+    capture = {
+        "InitialSamplingPercentage": value,
+        "DestinationS3Uri": "s3://bucket/x",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    body = {"EndpointConfigName": "c", "ProductionVariants": [variant], "DataCaptureConfig": capture}
+    assert (problems("CreateEndpointConfig", body) == []) is fine
+
+
+def test_an_error_names_the_operation_and_every_problem() -> None:
+    with pytest.raises(SpecError, match="sagemaker:CreateEndpoint") as caught:
+        requests.check(Call("sagemaker:CreateEndpoint", {"EndpointName": "_"}), service_model("sagemaker"))
+    assert "`EndpointConfigName` is missing" in caught.value.message
+    assert caught.value.hint

@@ -7,9 +7,10 @@ only while a row names it; who may make, change or remove a thing is decided by 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -114,10 +115,9 @@ class State:
     def _connect(self) -> sqlite3.Connection:
         """A connection for one transaction: they cost two milliseconds, and no thread or process shares one."""
         if not self.places.database.exists():
-            self.places.prepare()
+            self._make()
         connection = sqlite3.connect(self.places.database, timeout=BUSY_S, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             self._settle_schema(connection)
@@ -125,6 +125,31 @@ class State:
             connection.close()
             raise
         return connection
+
+    def _make(self) -> None:
+        """Give the state folder its database, complete at once: of several that make one, the first counts.
+
+        SQLite waits for no lock while a file changes to the write-ahead log, so the file is born with it. What a crash
+        leaves of it lies in the trash, which nobody empties before there is a database.
+        """
+        self.places.prepare()
+        self.places.trash.mkdir(exist_ok=True)
+        made = self.places.trash / uuid.uuid4().hex
+        made.write_bytes(self._empty())
+        with suppress(FileExistsError, FileNotFoundError):  # somebody was quicker, and has emptied the trash perhaps
+            os.link(made, self.places.database)
+        made.unlink(missing_ok=True)
+
+    def _empty(self) -> bytes:
+        """A database without objects; bytes 18 and 19 say how it is written: 2 is the write-ahead log.
+
+        Source: https://www.sqlite.org/fileformat.html, "File format version numbers".
+        """
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            self._settle_schema(connection)
+            content = bytearray(connection.serialize())
+        content[18:20] = b"\x02\x02"
+        return bytes(content)
 
     def _settle_schema(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -293,8 +318,11 @@ class State:
         The folder itself stays: somebody may be about to throw something into it.
         """
         if self.places.trash.is_dir():
-            for folder in self.places.trash.iterdir():
-                processes.remove(folder)
+            for thrown in self.places.trash.iterdir():
+                if thrown.is_file():
+                    thrown.unlink(missing_ok=True)
+                else:
+                    processes.remove(thrown)
 
 
 def _refuse(old: Row, row: Row, instead: Callable[[Row], bool]) -> None:

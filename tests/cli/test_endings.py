@@ -55,11 +55,18 @@ def test_a_terminal_without_the_signs_shows_others(shell) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_named(empty) -> None:
+    done = empty("init", "/proc/irises")
+    assert done.code == 1
+    assert done.err.startswith("error: `/proc/irises")
+    assert "Traceback" not in done.err
+
+
+def test_a_folder_below_a_file_is_refused(empty) -> None:
     (empty.folder / "taken").write_text("")
     done = empty("init", "taken/irises")
-    assert done.code == 1
-    assert done.err.startswith("error: `taken/irises")
-    assert "Traceback" not in done.err
+    assert done.code == 2
+    assert done.err.startswith("error: `taken` is not a folder; nothing was written")
+    assert "hint: " in done.err
 
 
 def test_a_reader_that_leaves_is_told_nothing(shell) -> None:

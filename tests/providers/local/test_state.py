@@ -5,8 +5,9 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,6 @@ from cloudml.resources import Identity
 from cloudml_local import processes
 from cloudml_local.places import Places
 from cloudml_local.state import Row, State, new
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -169,6 +167,39 @@ def test_of_several_processes_one_makes_each_and_versions_have_no_gap(state: Sta
         printed += [tuple(map(int, line.split())) for line in out.splitlines()]
     assert sorted(number for number, _ in printed) == list(range(20))
     assert sorted(version for _, version in printed) == list(range(1, 21))
+
+
+FRESH = """
+import sys
+from pathlib import Path
+from cloudml_local.places import Places
+from cloudml_local.state import State
+for home in sys.stdin.read().split():
+    State(Places(Path(home))).clear("jobs", "nobody")
+"""
+
+
+def test_processes_that_open_a_fresh_folder_at_the_same_moment_all_find_a_database(tmp_path) -> None:
+    homes = [str(tmp_path / f"home{number}") for number in range(60)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", FRESH],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        process.stdin.write("\n".join(homes))
+        process.stdin.close()
+        process.stdin = None
+    assert [process.communicate()[1] for process in started] == [""] * 4
+    for home in homes:
+        with closing(sqlite3.connect(f"{home}/state.db")) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert list((Path(home) / "trash").iterdir()) == []
 
 
 def test_an_owner_that_is_gone_leaves_an_orphan(state: State) -> None:

@@ -91,21 +91,27 @@ def stem(name: str) -> str:
     return f"{name[:STEM].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
 
 
+def machine(path: str) -> machines.Choice:
+    """What a run works on: the smallest that there is for processing jobs."""
+    from cloudml.specs import MachineSpec
+
+    return machines.choose(f"{path}.machine", MachineSpec(), use="processing")
+
+
 def request(resource: MonitorResource, name: str, mark: str, places: Places, settings: AwsSettings) -> dict[str, Any]:
     """CreateProcessingJob with the scheduler's words in the places that differ from run to run."""
-    from cloudml.specs import MachineSpec
     from cloudml.wheel import BOOTSTRAP
 
     path = resource.identity.resource
-    instance = machines.choose(path, MachineSpec(), use="processing")
+    instance = machine(path).instance_type
     body: dict[str, Any] = {
         "ProcessingJobName": f"{stem(name)}-{EXECUTION}",
         "RoleArn": settings.role_arn,
         "AppSpecification": {
-            "ImageUri": images.resolve(path, None, "training", instance.name, settings),
+            "ImageUri": images.resolve(path, None, "training", instance, settings),
             "ContainerEntrypoint": ["python3", f"{ENGINE}/{BOOTSTRAP}", f"{ENGINE}/{DESCRIPTION}"],
         },
-        "ProcessingResources": {"ClusterConfig": _cluster(instance.name, settings)},
+        "ProcessingResources": {"ClusterConfig": _cluster(instance, settings)},
         "ProcessingInputs": [
             _input("engine", places.uri(f"{engine(name, places, mark)}/"), ENGINE),
             _input("baseline", f"{resource.baseline.rstrip('/')}/", BASELINE),

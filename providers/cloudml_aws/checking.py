@@ -18,7 +18,7 @@ from cloudml_aws import permissions
 from cloudml_aws.quotas import findings as quotas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from cloudml_aws.clients import Clients
     from cloudml_aws.permissions import Permission
@@ -61,7 +61,7 @@ class Looking:
     def named(self) -> Mapping[str, str]:
         return permissions.values(self.clients.settings, self.places)
 
-    def credentials(self) -> Iterator[Finding]:
+    def credentials(self) -> Generator[Finding, None, bool]:
         """Who asks, and whether that is the account of the role; gives whether to go on."""
         try:
             said = self.clients.send("sts:GetCallerIdentity", {})

@@ -19,8 +19,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock
+from cloudml.capabilities import Level
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, RunFailedError
-from cloudml.plan import Call, Plan
+from cloudml.plan import Call, Note, Plan
 from cloudml.status import CheckResult, JobState, JobStatus, MonitorReport, MonitorStatus, State, Verdict
 from cloudml_aws import analysing, schedules
 from cloudml_aws.names import fit, native
@@ -72,6 +73,18 @@ def lower(resource: MonitorResource, places: Places, settings: AwsSettings) -> d
         "job": job,
         "schedule": schedules.lower(name, said, job, settings) if cron else None,
     }
+
+
+def notes(resource: MonitorResource) -> Iterator[Note]:
+    """What runs where, and what the schedule was translated to."""
+    path = resource.identity.resource
+    instance = analysing.machine(path).instance_type
+    yield Note(
+        f"{path}.checks", f"the monitoring engine runs as a processing job on {instance}, over what was captured"
+    )
+    if cron := resource.spec.schedule:
+        said = schedules.expression(cron, f"{path}.schedule")
+        yield Note(f"{path}.schedule", f"EventBridge Scheduler: {said}, in UTC", Level.NATIVE)
 
 
 def lift(name: str, card: Mapping[str, Any], lacking: str, latest: Mapping[str, Any] | None) -> MonitorStatus:
@@ -146,7 +159,8 @@ class AwsMonitors:
         card = lower(resource, self.places, self.clients.settings)
         key = f"{self.places.prefix}/{self._card_path(native(resource.identity))}"
         put = Call(PUT, {"Bucket": self.places.bucket, "Key": key, "Body": card})
-        return Plan((put, *([Call("scheduler:CreateSchedule", card["schedule"])] if card["schedule"] else [])))
+        schedule = [Call("scheduler:CreateSchedule", card["schedule"])] if card["schedule"] else []
+        return Plan((put, *schedule), tuple(notes(resource)))
 
     def create(self, resource: MonitorResource) -> MonitorStatus:
         """Write the card, then the rest; whoever writes the card first has made the monitor.

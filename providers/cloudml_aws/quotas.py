@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudml.errors import ProviderError
+from cloudml.errors import CloudMLError, ProviderError
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
+    from cloudml.specs import ProjectSpec
     from cloudml_aws.clients import Clients
 
 USES: Mapping[str, str] = {
@@ -39,6 +41,32 @@ class Wanted:
     def quota(self) -> str:
         """The name of the quota."""
         return f"{self.instance} for {USES[self.use]}"
+
+
+def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
+    """The machines of a project, as they would be chosen."""
+    from cloudml_aws.analysing import machine
+    from cloudml_aws.machines import choose
+
+    for name, job in spec.jobs.items():
+        use = "training" if job.trains else "processing"
+        chosen = choose(f"jobs.{name}.machine", job.machine, use=use)
+        yield Wanted(chosen.instance_type, "spot" if job.spot and job.trains else use, job.nodes)
+    for name, endpoint in spec.endpoints.items():
+        chosen = choose(f"endpoints.{name}.machine", endpoint.machine, use="endpoint")
+        yield Wanted(chosen.instance_type, "endpoint", endpoint.scale.max)
+    for name in spec.monitors:
+        yield Wanted(machine(f"monitors.{name}").instance_type, "processing")
+
+
+def of_folder(root: Path) -> tuple[Wanted, ...]:
+    """The machines of the project in a folder; none where there is none, or it cannot be read."""
+    from cloudml.specs.load import load
+
+    try:
+        return tuple(of_project(load(root)))
+    except CloudMLError:
+        return ()  # `cloudml validate` says what is wrong with it
 
 
 def findings(clients: Clients, wanted: Iterable[Wanted]) -> Iterator[Finding]:

@@ -139,16 +139,18 @@ def test_files_are_copied_where_there_are_no_links(files, root, monkeypatch):
     assert not list((files.folder / "staging").iterdir())
 
 
-def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root):
-    manifest = lay(root, a="x", b="y", large=b"1" * (blobs.WHOLE_BYTES + 1))
-    for name, text in (("a", b"z"), ("large", b"2" * (blobs.WHOLE_BYTES + 1))):
-        lay(root, **{name: text})
-        with pytest.raises(SpecError, match=rf"{name}` changed while it was read"):
-            storage.push(manifest, "d")
-        with pytest.raises(NotFoundError):
-            storage.manifest("d")
-        assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
-        lay(root, a="x", b="y")
+@pytest.mark.parametrize(("name", "before", "after"), [
+    ("small", b"x", b"z"),
+    ("large", b"1" * (blobs.WHOLE_BYTES + 1), b"2" * (blobs.WHOLE_BYTES + 1)),
+])  # fmt: skip
+def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root, name, before, after):
+    manifest = lay(root, **{name: before, "other": "y"})
+    lay(root, **{name: after})
+    with pytest.raises(SpecError, match=rf"{name}` changed while it was read"):
+        storage.push(manifest, "d")
+    with pytest.raises(NotFoundError):
+        storage.manifest("d")
+    assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
 
 
 def test_a_file_that_vanished_since_the_scan_is_reported(storage, root):

@@ -23,7 +23,7 @@ from cloudml.capabilities import Level
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, RunFailedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import CheckResult, JobState, JobStatus, MonitorReport, MonitorStatus, State, Verdict
-from cloudml_aws import analysing, schedules
+from cloudml_aws import analysing, schedules, settling
 from cloudml_aws.names import fit, native
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ class AwsMonitors:
         run = f"{clock.now().strftime(analysing.MOMENT)}{unique()}"
         body = analysing.once(card["job"], run, since, until)
         self.clients.send("sagemaker:CreateProcessingJob", body)
+        settling.seen(lambda: self._job(body["ProcessingJobName"]), self.clients.sleep)
         status = self._waited(body["ProcessingJobName"], progress)
         if not status.state.good:
             raise failed(name, status)

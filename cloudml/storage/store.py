@@ -136,6 +136,14 @@ class Storage:
                 for meta in page:
                     yield Listed(meta["path"], meta["size"], meta["last_modified"])
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders directly below the folder *prefix*; one request for a thousand of them."""
+        import obstore
+
+        with translated(self.uri(prefix)):
+            found = obstore.list_with_delimiter(self.store, prefix)
+        return tuple(sorted(one.rstrip("/").rpartition("/")[2] for one in found["common_prefixes"]))
+
     def delete(self, prefix: str) -> int:
         """Remove the object *prefix*, all below the folder *prefix*, and its manifest, this first; how many there were.
 

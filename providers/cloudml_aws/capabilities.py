@@ -71,4 +71,8 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MONITOR_WINDOW: _emulated("the monitoring engine leaves out what was captured earlier"),
     Capability.MONITOR_SCHEDULE: NATIVE,
     Capability.MONITOR_REPORT: _emulated("the monitoring engine draws it, and it lies in the bucket"),
+    Capability.MONITOR_NATIVE: _impossible(
+        "it knows neither PSI nor KS and its drift is measured otherwise, so its verdicts would differ; "
+        "by one page of its guide it takes no new customers since July 2026"
+    ),
 }

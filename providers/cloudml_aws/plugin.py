@@ -57,8 +57,9 @@ def check(settings: AwsSettings, context: Context) -> Iterator[Finding]:
     """Credentials, permissions, quota and bucket, apart."""
     from cloudml_aws.checking import findings
     from cloudml_aws.clients import Clients
+    from cloudml_aws.quotas import of_folder
 
-    return findings(Clients(settings), places(settings, context))
+    return findings(Clients(settings), places(settings, context), of_folder(context.root))
 
 
 @contextmanager

@@ -429,3 +429,10 @@ def test_the_store_is_opened_by_the_first_request_only(tmp_path):
 
 def test_an_entry_does_not_show_where_it_comes_from():
     assert "secret" not in repr(Manifest((Entry(path="a", size=1, digest="d", source="https://h/a?sig=secret"),)))
+
+
+def test_the_folders_right_below_one_are_told_by_name(storage) -> None:
+    for path in ("monitors/b/card.json", "monitors/a/runs/1/x", "monitors/a/card.json", "monitors/file", "other/c/x"):
+        storage.write(path, b"")
+    assert storage.folders("monitors") == ("a", "b")
+    assert storage.folders("nothing") == ()

@@ -225,14 +225,14 @@ class AwsJobs:
             return cards.read(self._storage(), self.places.card(SECTION, name))
         return {}
 
-    def _kinds(self, card: Mapping[str, Any]) -> list[Kind]:
+    def _kinds(self, card: Mapping[str, Any]) -> tuple[Kind, ...]:
         """Both kinds, the one that the card names first."""
-        return sorted(KINDS.values(), key=lambda one: one.key != card.get("kind"))
+        return tuple(sorted(KINDS.values(), key=lambda one: one.key != card.get("kind")))
 
-    def _there(self, name: str) -> list[tuple[Kind, Mapping[str, Any]]]:
+    def _there(self, name: str) -> tuple[tuple[Kind, Mapping[str, Any]], ...]:
         """What SageMaker has under that name."""
-        found = [(one, self._describe(one, name)) for one in KINDS.values()]
-        return [(one, description) for one, description in found if description is not None]
+        found = ((one, self._describe(one, name)) for one in KINDS.values())
+        return tuple((one, description) for one, description in found if description is not None)
 
     def _describe(self, one: Kind, name: str) -> dict[str, Any] | None:
         try:
@@ -244,17 +244,15 @@ class AwsJobs:
         """What the card, the driver's record and the log say of a job."""
         name = one.name(description)
         tags = card.get("tags") or finding.tags(self.clients, str(description[f"{one.noun}Arn"]))
-        record, tail, found = None, (), native_state(one, description)
-        if found.over:
-            record = shipping.read(self._storage(), self.places.record(name))
-            if not found.good and not record.tail:
-                tail = self.logs.tail(one.group, f"{name}/", TAIL)
+        found = native_state(one, description)
+        record = shipping.read(self._storage(), self.places.record(name)) if found.over else None
+        speechless = record is not None and not found.good and not record.tail
         return Told(
             tags=tags,
             parameters=card.get("parameters", {}),
             outputs=card.get("outputs", {}),
             record=record,
-            tail=tail,
+            tail=self.logs.tail(one.group, f"{name}/", TAIL) if speechless else (),
         )
 
     def _storage(self) -> Storage:

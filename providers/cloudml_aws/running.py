@@ -69,7 +69,7 @@ def container(resource: JobResource, settings: AwsSettings) -> Container:
     """
     spec, path, found = resource.spec, resource.identity.resource, kind(resource.spec)
     _refuse(resource, found)
-    choice = machines.choose(f"{path}.machine", spec.machine, found.key, spot=spec.spot)
+    choice = machines.choose(f"{path}.machine", spec.machine, found.key)
     if spec.image:
         image = Image(uri=spec.image)
     else:

@@ -1,0 +1,1 @@
+"""What the doubles of all clouds are made of: a clock, containers, and faults on demand. Names no cloud."""

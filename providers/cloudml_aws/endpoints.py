@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError
+from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
@@ -37,6 +37,8 @@ CREATE = "sagemaker:CreateEndpoint"
 UPDATE = "sagemaker:UpdateEndpoint"
 DEAD = "Failed"
 """An endpoint in this state can only be deleted. Source: the reference of DescribeEndpoint."""
+STUCK = "UpdateRollbackFailed"
+"""An endpoint in this state may have to be deleted as well."""
 STATES: Mapping[str, State] = {
     "Creating": State.CREATING,
     "Updating": State.UPDATING,
@@ -46,11 +48,11 @@ STATES: Mapping[str, State] = {
     "OutOfService": State.FAILED,
     "Deleting": State.DELETING,
     "Failed": State.FAILED,
-    "UpdateRollbackFailed": State.FAILED,
+    STUCK: State.FAILED,
 }
 REASONS: Mapping[str, str] = {
     "OutOfService": "it takes no requests",
-    "UpdateRollbackFailed": "neither the update nor its roll-back succeeded: old and new instances answer",
+    STUCK: "neither the update nor its roll-back succeeded: old and new instances answer",
 }
 """What a state means, where the API gives no reason."""
 DOWNLOAD_S = 1800
@@ -203,7 +205,13 @@ def notes(resource: EndpointResource) -> Iterator[Note]:
         yield Note(f"{path}.instances", "registered once the endpoint is in service; an update keeps the number")
 
 
-def lift(live: Live, region: str) -> EndpointStatus:
+def host(settings: AwsSettings) -> str:
+    """Where the endpoints of a region answer; China has a domain of its own."""
+    domain = "amazonaws.com.cn" if settings.partition == "aws-cn" else "amazonaws.com"
+    return f"runtime.sagemaker.{settings.region}.{domain}"
+
+
+def lift(live: Live, host: str) -> EndpointStatus:
     """The status of an endpoint: up when nothing is pending and it scales as asked."""
     endpoint = live.endpoint
     state = STATES.get(live.status, State.UNKNOWN)
@@ -225,7 +233,7 @@ def lift(live: Live, region: str) -> EndpointStatus:
         created=endpoint.get("CreationTime"),
         updated=endpoint.get("LastModifiedTime"),
         native={"endpoint": dict(endpoint), "config": dict(live.config)},
-        url=f"https://runtime.sagemaker.{region}.amazonaws.com/endpoints/{name}/invocations",
+        url=f"https://{host}/endpoints/{name}/invocations",
         model=live.variant.get("ModelName", ""),
         instances=sum(int(one.get("CurrentInstanceCount", 0)) for one in endpoint.get("ProductionVariants", ())),
     )
@@ -282,12 +290,18 @@ class AwsEndpoints:
         if live.scaled and (not after or live.variant.get("InstanceType") != machine(resource).instance_type):
             # The instance type of a variant whose number is scaled cannot be changed.
             self._looking.scaling.remove(name)
-        self._send(Call(UPDATE, lower_update(endpoint.body, keep_count=bool(live.scaled and after))))
+        try:
+            self._send(Call(UPDATE, lower_update(endpoint.body, keep_count=bool(live.scaled and after))))
+        except InvalidRequestError:
+            if live.status != STUCK:
+                raise
+            self._remove(name)
+            return self.create(resource)
         return self.get(name)
 
     def get(self, name: str) -> EndpointStatus:
         """How the endpoint stands: its hash is that of the configuration that answers now."""
-        return lift(self._looking.live(name), self.clients.settings.region)
+        return lift(self._looking.live(name), host(self.clients.settings))
 
     def list(self, project: str) -> Iterator[EndpointStatus]:
         """Every endpoint of the project, and those of which a configuration was made and no more."""

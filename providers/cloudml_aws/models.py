@@ -73,7 +73,7 @@ def lower_code(resource: ModelResource) -> dict[str, Any]:
     source = resource.source
     return {
         **serving.card(resource),
-        "source": {"digest": source.digest, "files": len(source.files)} if source else None,
+        "code": {"digest": source.digest, "files": len(source.files)} if source else None,
         "requirements": resource.requirements,
     }
 

@@ -78,8 +78,9 @@ def environment(resource: ModelResource) -> dict[str, str]:
 
 
 def card(resource: ModelResource) -> Mapping[str, Any]:
-    """What the shim reads: which code answers."""
-    return {"predictor": resource.spec.predictor, "resource": resource.identity.resource}
+    """What the shim reads: which code answers, and where it lies in the folder."""
+    source = "." if own_handlers(resource) else shipping.SOURCE
+    return {"predictor": resource.spec.predictor, "source": source if resource.source else None}
 
 
 def lay_out(resource: ModelResource, folder: Path) -> None:
@@ -95,7 +96,7 @@ def lay_out(resource: ModelResource, folder: Path) -> None:
         pack(resource.source, folder if own else folder / shipping.SOURCE)
     if resource.requirements:
         shipping.write(folder / REQUIREMENTS, resource.requirements.encode())
+    shipping.write(folder / CARD, json.dumps(card(resource)).encode())
     if not own:
         shipping.lay_runtime(folder / shipping.RUNTIME)
-        shipping.write(folder / CARD, json.dumps(card(resource)).encode())
         shipping.write(folder / SHIM, ENTRY.encode())

@@ -25,7 +25,7 @@ LONGEST_VALUE = 256
 LONGEST_DESCRIPTION = 1024
 """Bounds of the service model."""
 SHARED = 30
-"""So many characters at least of a version's name and of its group's are the same, however long the two are."""
+"""So many characters of a version's name and of its group's are the same, however long the two are."""
 _NO_VALUE = re.compile(r"[^\w\s.:/=+\-@]")
 
 
@@ -91,7 +91,8 @@ class Registry:
 
     def groups(self, name: str) -> Sequence[str]:
         """The groups in which a version of that name may be, or those of a project when *name* is its prefix."""
-        found = self.pages("ModelPackageGroups", "ModelPackageGroupSummaryList", name[:SHARED].strip("-"))
+        stable = name.rpartition("-")[0][:SHARED].rstrip("-")
+        found = self.pages("ModelPackageGroups", "ModelPackageGroupSummaryList", stable)
         return [one["ModelPackageGroupName"] for one in found]
 
     def versions(self, groups: Iterable[str]) -> Iterator[dict[str, Any]]:

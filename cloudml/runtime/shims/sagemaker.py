@@ -3,7 +3,7 @@
 A folder that SageMaker lays out at /opt/ml/model holds the model's files, and ``code/``:
 
     inference.py      what the toolkit imports: model_fn and transform_fn, which lead here
-    cloudml.json      {"predictor": "predict.py:Predictor"}, or null
+    cloudml.json      which code answers, see `cloudml.runtime.adapters`
     source/           the predictor's code
     runtime/          cloudml.runtime
     requirements.txt  installed by the toolkit before the model is loaded
@@ -15,7 +15,6 @@ sagemaker-inference an error of its own. To every other caller it is an exceptio
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -26,8 +25,6 @@ from cloudml.runtime import adapters, answering
 if TYPE_CHECKING:
     from cloudml.runtime.model import Model
 
-CODE = "code"
-SOURCE = "source"
 SUCCESS = 200
 PHRASES = {400: "Bad Request", 406: "Not Acceptable", 415: "Unsupported Media Type", 500: "Internal Server Error"}
 
@@ -49,9 +46,7 @@ def load(model_dir: "Union[str, os.PathLike[str]]") -> Model:
         ModelError: Nothing that can be served is there; the text says what was found.
     """
     folder = Path(model_dir)
-    card = json.loads((folder / CODE / adapters.CARD).read_text("utf-8"))
-    predictor = card.get("predictor")
-    model = adapters.load(folder, predictor, folder / CODE / SOURCE if predictor else None)
+    model = adapters.load(folder)
     print("serving a model of kind %s from %s" % (model.kind, os.path.relpath(model.source, str(folder))), flush=True)
     return model
 

@@ -33,7 +33,7 @@ class Served(unittest.TestCase):
         self.write("code/inference.py", "raise AssertionError('the shim is not the model')")
         self.write("code/source/predict.py", PREDICTOR)
         self.write("code/source/offset.py", "OFFSET = 0.5")
-        self.write("code/cloudml.json", '{"predictor": "predict.py:Predictor"}')
+        self.write("code/cloudml.json", '{"predictor": "predict.py:Predictor", "source": "source"}')
 
     def write(self, path, text):
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -76,14 +76,14 @@ class Served(unittest.TestCase):
         self.assertEqual(sagemaker.transform(self.load(), '{"instances": []}', JSON, JSON)[0], '{"predictions":[]}')
 
     def test_the_models_own_script_is_found_beside_the_shim(self):
-        self.write("code/cloudml.json", '{"predictor": null}')
+        self.write("code/cloudml.json", '{"predictor": null, "source": null}')
         self.write("predict.py", PREDICTOR.replace("from offset import OFFSET", "OFFSET = 1.5"))
         self.assertEqual(
             sagemaker.transform(self.load(), '{"instances": [{"x": 3}]}', JSON, JSON)[0], '{"predictions":[2.0]}'
         )
 
     def test_a_model_one_folder_deeper_is_found_beside_the_shim(self):
-        self.write("code/cloudml.json", '{"predictor": null}')
+        self.write("code/cloudml.json", '{"predictor": null, "source": null}')
         (self.folder / "model.json").unlink()
         self.write("saved/model.json", '{"mean": 1}')
         self.write("saved/predict.py", PREDICTOR.replace("from offset import OFFSET", "OFFSET = 0"))
@@ -92,7 +92,7 @@ class Served(unittest.TestCase):
         )
 
     def test_what_cannot_be_served_is_listed(self):
-        self.write("code/cloudml.json", '{"predictor": null}')
+        self.write("code/cloudml.json", '{"predictor": null, "source": null}')
         with self.assertRaisesRegex(ModelError, "model.json"):
             self.load()
 

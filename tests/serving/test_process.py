@@ -99,9 +99,12 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+def port() -> Iterator[int]:
+    """A port that nobody else is given while the test lasts: it is taken here, but nobody listens yet."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 @pytest.fixture
@@ -136,13 +139,13 @@ WAITING = """
 
 
 def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes, str | None]:
-    """Status, body and Connection header of an answer; 0 when nobody listens."""
+    """Status, body and Connection header of an answer; 0 when nobody listens, or stops before it has taken us in."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), HEADERS)
-        except ConnectionRefusedError:
+            answer = connection.getresponse()
+        except (ConnectionRefusedError, ConnectionResetError):
             return 0, b"", None
-        answer = connection.getresponse()
         return answer.status, answer.read(), answer.getheader("connection")
 
 

@@ -8,8 +8,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -74,7 +72,7 @@ def test_an_endpoint_answers_refuses_strangers_and_names_bad_rows(here) -> None:
         here.provider.endpoints.create(here.deployed())
     here.provider.endpoints.delete(NAME)
     here.provider.endpoints.delete(NAME)
-    assert processes.marked(here.home) == []
+    assert processes.marked(here.home / "endpoints") == []
     assert not token.parent.exists()
     with pytest.raises(NotFoundError):
         invoke(here, 1)
@@ -280,41 +278,33 @@ sys.stdin.readline()
 """
 
 
-@contextmanager
-def at_once(here, verb: str, hashes: list[str]):
-    """So many processes that deploy at the same moment, and what they printed; killed in the end."""
+def at_once(here, spawn, verb: str, hashes: list[str]) -> list[str]:
+    """What so many processes that deploy at the same moment print; then they are killed."""
     model = here.model()
-    arguments = ["-c", DEPLOY, str(here.root), model]
-    started = [
-        subprocess.Popen([sys.executable, *arguments, digest, verb], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for digest in hashes
-    ]
-    try:
-        for process in started:
-            assert process.stdout.readline() == b"ready\n"
-        for process in started:
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-        yield sorted(process.stdout.readline().decode().strip() for process in started)
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+    started = [spawn(DEPLOY, str(here.root), model, digest, verb) for digest in hashes]
+    for process in started:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = sorted(process.stdout.readline().strip() for process in started)
+    for process in started:
+        process.kill()
+        process.communicate()
+    return said
 
 
-def test_two_processes_that_create_make_one_and_it_outlives_them(here) -> None:
-    with at_once(here, "create", ["ab" * 32] * 2) as said:
-        assert said == ["creating", "exists"]
+def test_two_processes_that_create_make_one_and_it_outlives_them(here, spawn) -> None:
+    assert at_once(here, spawn, "create", ["ab" * 32] * 2) == ["creating", "exists"]
     assert here.endpoint().state is State.READY
-    assert len(processes.marked(here.home)) == 2  # a supervisor and its worker
+    assert len(processes.marked(here.home / "endpoints")) == 2  # a supervisor and its worker
     assert invoke(here, 80) == [2.75]
 
 
-def test_two_processes_that_revive_start_one_supervisor(here) -> None:
+def test_two_processes_that_revive_start_one_supervisor(here, spawn) -> None:
     deploy(here)
     processes.end(here.home)
-    with at_once(here, "update", ["ab" * 32, "cd" * 32]) as said:
-        assert said == ["updating", "updating"]
+    assert at_once(here, spawn, "update", ["ab" * 32, "cd" * 32]) == ["updating", "updating"]
     after = here.endpoint()
     assert after.state is State.READY
     assert after.hash in {"ab" * 32, "cd" * 32}

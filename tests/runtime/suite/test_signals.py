@@ -78,7 +78,11 @@ class SignalsTest(JobCase):
         self.assertEqual(self.record().state, "timed_out")
 
     def test_a_deaf_script_is_killed_when_time_and_grace_are_over(self):
-        self.assertEqual(self.drive(self.request(DEAF, timeout_s=0.7, grace_s=0.2)).returncode, 137)
+        for seconds in (0.7, 5, 30):  # on a busy machine the time may be up before the script is deaf
+            done = self.drive(self.request(DEAF, timeout_s=seconds, grace_s=0.2))
+            if (self.home / "ready").exists():
+                break
+        self.assertEqual(done.returncode, 137)
         self.assertEqual(self.record().state, "timed_out")
         self.gone("script", "child")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = "/opt/ml"
 GRACE_S = 120.0
 """What SageMaker gives a container between SIGTERM and SIGKILL."""
-IDLE_S = 1.0
+IDLE_S = 2.0
 """A container that has done nothing for so long in real time is not at work: the clock's limits count for it."""
 LOOK_S = 0.05
 SYNC_S = 0.5
@@ -95,7 +95,7 @@ class Watch:
                 container.kill()
 
     def idle(self, running: list[Container]) -> bool:
-        """Whether none of them has worked for a second of real time."""
+        """Whether none of them has worked for a while of real time."""
         at_work = [container.works() for container in running]
         if any(at_work):
             self._busy_at = time.monotonic()

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -16,6 +17,8 @@ ROLE = "arn:aws:iam::111122223333:role/cloudml"
 BUCKET = "cloudml-double"
 DEADLINE_S = 120.0
 OVER = {"Completed", "Failed", "Stopped"}
+LOADER = botocore.session.Session().get_component("data_loader")
+"""Service models are read once for all tests."""
 ONCE = Config(retries={"total_max_attempts": 1})
 
 
@@ -24,7 +27,10 @@ class Cloud:
 
     def __init__(self, aws):
         self.aws = aws
+        native = botocore.session.Session()
+        native.register_component("data_loader", LOADER)
         self.session = boto3.Session(
+            botocore_session=native,
             aws_access_key_id=aws.environ["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=aws.environ["AWS_SECRET_ACCESS_KEY"],
             region_name="eu-west-1",

@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test browser check bench docs lock clean
+.PHONY: help install demo test browser toolkits check bench docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,11 +28,14 @@ check: install  ## ruff, mypy strict, architecture tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-test: install browser  ## the whole suite, offline
-	$(BIN)/python -m pytest -q -n auto
+test: install browser toolkits  ## the whole suite, offline
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
 	@command -v chromium >/dev/null || test -x .browser/chromium || $(MAKE) --no-print-directory .browser/chromium
+
+toolkits: install  ## Amazon's serving and training toolkits, each in an environment of its own in .toolkits
+	@$(BIN)/python tests/providers/aws/toolkits/environments.py
 
 .browser/chromium: tests/browser/package-lock.json
 	cd tests/browser && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
@@ -48,4 +51,4 @@ docs: install  ## write the generated pages anew
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove what `make` made
-	rm -rf .venv .browser tests/browser/node_modules
+	rm -rf .venv .browser .toolkits tests/browser/node_modules

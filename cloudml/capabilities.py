@@ -96,3 +96,4 @@ class Capability(Enum):
     MONITOR_WINDOW = ("monitors.window", "Can a run look back for a given time only?")
     MONITOR_SCHEDULE = ("monitors.schedule", "Does a monitor run by itself?")
     MONITOR_REPORT = ("monitors.report", "Is there a page that shows the distributions?")
+    MONITOR_NATIVE = ("monitors.native", "Can the vendor's own monitor do the checks?")

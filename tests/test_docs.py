@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cloudml import plugins
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -38,3 +40,13 @@ def links() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "link"), links())
 def test_a_link_leads_somewhere(page: str, link: str) -> None:
     assert ((ROOT / page).parent / link).exists()
+
+
+def test_the_page_of_a_provider_has_every_setting_of_its_targets() -> None:
+    for name in plugins.names():
+        page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+        table = page.partition("| setting |")[2].partition("\n\n")[0]
+        told = set(
+            re.findall(r"`([a-z_]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+        )
+        assert set(plugins.plugin(name).settings.model_fields) <= told, name

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from cloudml.events import Listener
 
 SIGNS = {
-    "create": "+", "update": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-", "unknown": "?",
+    "create": "+", "update": "~", "finish": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-",
+    "unknown": "?",
 }  # fmt: skip
 
 DULL = frozenset({Happened.PROGRESS, Happened.STARTED})

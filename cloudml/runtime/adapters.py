@@ -10,13 +10,17 @@ What a folder is, is found out in this order:
 3. an `MLmodel`, else one file that is a model (`bare.READERS`), in the model's folder;
 4. all of this one folder deeper, if the model's folder holds nothing of the kind and exactly one folder.
 
+A `code` folder that cloudml laid out beside the model's files is not the model's, and is passed over. The file `CARD`
+in it tells where the predictor lies: ``{"predictor": "predict.py:Predictor", "source": "source"}``, or null for both.
+
 Where several are found at one step, the error lists them: name one as the predictor.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Sequence, Tuple
 
 from cloudml.runtime import bare, usercode
 from cloudml.runtime.foreign import Azure, SageMaker, Vertex
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["BadRequest", "Foreign", "Model", "ModelError", "Predicting", "load"]
 
 CLASS = "Predictor"
+CARD = "cloudml.json"
+"""In a `code` folder that cloudml laid out: which code answers for the model beside it."""
 SCRIPTS: Mapping[str, str] = {"predict.py": CLASS, "predictor.py": CLASS, "inference.py": "", "score.py": ""}
 """Scripts that are looked for, and the class each has to have."""
 
@@ -67,6 +73,8 @@ def load(model_dir: Path, predictor: str | None = None, code_dir: Path | None = 
     model_dir = Path(model_dir).absolute()
     if not model_dir.is_dir():
         raise ModelError(f"there is no model folder {model_dir}")
+    if code_dir is None and _shipped(model_dir):  # a name from outside is that of the toolkit's entry
+        predictor, code_dir = _carded(model_dir / "code")
     places = _places(model_dir, code_dir)
     if predictor:
         file, _, name = predictor.partition(":")
@@ -83,7 +91,9 @@ def _without_code(model_dir: Path, code_dir: Path | None) -> Model:
     models = bare.found(model_dir)
     if models:
         return bare.load(_only(models, model_dir))
-    folders = [path for path in model_dir.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))]
+    ours = {model_dir / "code"} if _shipped(model_dir) else set()
+    inside = (path for path in model_dir.iterdir() if path.is_dir() and path not in ours)
+    folders = [path for path in inside if not path.name.startswith((".", "_"))]
     if len(folders) == 1 and folders[0].name != "code":
         return load(folders[0], None, code_dir)
     known = ", ".join([*SCRIPTS, "MLmodel", *(f"*{suffix}" for suffix in bare.READERS)])
@@ -94,8 +104,17 @@ def _without_code(model_dir: Path, code_dir: Path | None) -> Model:
 
 
 def _places(model_dir: Path, code_dir: Path | None) -> List[Path]:
-    own = [model_dir / "code", model_dir]
+    own = [model_dir] if _shipped(model_dir) else [model_dir / "code", model_dir]
     return [folder for folder in ([Path(code_dir).absolute()] if code_dir else []) + own if folder.is_dir()]
+
+
+def _shipped(model_dir: Path) -> bool:
+    return (model_dir / "code" / CARD).is_file()
+
+
+def _carded(code: Path) -> Tuple[str | None, Path | None]:
+    card = json.loads((code / CARD).read_text("utf-8"))
+    return card["predictor"], code / card["source"] if card["source"] else None
 
 
 def _named(file: str, places: Sequence[Path]) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
 from cloudml.progress import SILENT
-from cloudml.storage import locations, pulling, pushing, sweeping
+from cloudml.storage import copying, locations, pulling, pushing, sweeping
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import fault, parsed
 from cloudml.storage.scanning import scan
@@ -136,6 +136,14 @@ class Storage:
                 for meta in page:
                     yield Listed(meta["path"], meta["size"], meta["last_modified"])
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The names of the folders directly below the folder *prefix*; one request for a thousand of them."""
+        import obstore
+
+        with translated(self.uri(prefix)):
+            found = obstore.list_with_delimiter(self.store, prefix)
+        return tuple(sorted(one.rstrip("/").rpartition("/")[2] for one in found["common_prefixes"]))
+
     def delete(self, prefix: str) -> int:
         """Remove the object *prefix*, all below the folder *prefix*, and its manifest, this first; how many there were.
 
@@ -197,6 +205,13 @@ class Storage:
     def fetch(self, url: str, prefix: str, progress: Progress = SILENT) -> Pushed:
         """Bring what *url* means (a file, a folder or a pattern; s3, gs, az, https) to the folder *prefix*."""
         return self.push(scan(url, Path()), prefix, progress)
+
+    def copy_folder(self, source: str, target: str) -> Sequence[str]:
+        """Let the store copy all below the folder *source* to the folder *target*; the paths that it has there.
+
+        Interrupted, the next call goes on: what is there and not older than its original is not copied again.
+        """
+        return copying.copy_folder(self, self.checked(source), self.checked(target))
 
     def pull(self, prefix: str, folder: Path, progress: Progress = SILENT) -> Pulled:
         """Bring a folder that was pushed to *folder*, each file verified by its digest; what is there is not fetched.

@@ -1,1 +1,24 @@
-"""The AWS provider: SageMaker, S3, CloudWatch Logs, Application Auto Scaling and EventBridge Scheduler."""
+"""The AWS provider: SageMaker, S3, CloudWatch Logs, Application Auto Scaling and EventBridge Scheduler.
+
+`PLUGIN` is made when it is asked for, so that the double and tools can import parts of the package alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudml.seam import Plugin
+    from cloudml_aws.settings import AwsSettings
+
+    PLUGIN: Plugin[AwsSettings]
+
+__all__ = ["PLUGIN"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "PLUGIN":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cloudml_aws.plugin import PLUGIN
+
+    return PLUGIN

@@ -72,4 +72,5 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MONITOR_WINDOW: NATIVE,
     Capability.MONITOR_SCHEDULE: _emulated("runs while the endpoint is up, started by the endpoint's own process"),
     Capability.MONITOR_REPORT: NATIVE,
+    Capability.MONITOR_NATIVE: _impossible("there is no vendor here, and the monitoring engine is the only one"),
 }

@@ -53,7 +53,7 @@ class Places:
         """Make the state folder, invisible to git."""
         self.home.mkdir(parents=True, exist_ok=True)
         ignore = self.home / ".gitignore"
-        if not ignore.exists():
+        if not ignore.exists() or not ignore.stat().st_size:  # empty: whoever made it was killed before it wrote
             ignore.write_text(IGNORE, "utf-8")
 
 

@@ -7,7 +7,6 @@ only while a row names it; who may make, change or remove a thing is decided by 
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,30 +14,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock
-from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, SettingsError
-from cloudml_local import processes
+from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError
+from cloudml_local import database, processes
 from cloudml_local.errors import translated
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from cloudml.resources import Identity
     from cloudml_local.places import Places
 
-VERSION = 1
-BUSY_S = 30.0
-"""How long a transaction waits for another's."""
-SCHEMA = """
-CREATE TABLE objects (
-    section TEXT NOT NULL, name TEXT NOT NULL, project TEXT NOT NULL, resource TEXT NOT NULL, hash TEXT NOT NULL,
-    state TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, facts TEXT NOT NULL,
-    created TEXT NOT NULL, updated TEXT NOT NULL,
-    PRIMARY KEY (section, name)
-) WITHOUT ROWID;
-CREATE INDEX by_project ON objects (section, project);
-CREATE TABLE numbers (family TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
-"""
 COLUMNS = ("section", "name", "project", "resource", "hash", "state", "reason", "body", "facts", "created", "updated")
 
 
@@ -102,7 +89,7 @@ class State:
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sqlite3.Connection]:
         """A write transaction; other writers wait, readers do not."""
-        with translated(what), closing(self._connect()) as connection:
+        with translated(what), closing(database.connect(self.places)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -110,38 +97,6 @@ class State:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
-
-    def _connect(self) -> sqlite3.Connection:
-        """A connection for one transaction: they cost two milliseconds, and no thread or process shares one."""
-        if not self.places.database.exists():
-            self.places.prepare()
-        connection = sqlite3.connect(self.places.database, timeout=BUSY_S, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            self._settle_schema(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _settle_schema(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise SettingsError(
-                f"the state in `{self.places.home}` was made by a newer cloudml",
-                hint="install that version, or set `state` of the target to another folder",
-            )
-        if version == VERSION:
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()  # somebody else may have been quicker
-        if version == 0:
-            for statement in SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
 
     def add(
         self, row: Row, *, instead: Callable[[Row], bool] = lambda _: False, family: str = "", keep: bool = False
@@ -177,7 +132,7 @@ class State:
         """The row of that name, if there is one."""
         if not self.places.database.exists():
             return None
-        with translated(f"look at {name}"), closing(self._connect()) as connection:
+        with translated(f"look at {name}"), closing(database.connect(self.places)) as connection:
             return _select(connection, section, name)
 
     def get(self, section: str, name: str) -> Row:
@@ -201,7 +156,7 @@ class State:
         """All rows of a section, of one project or of all, the oldest first."""
         if not self.places.database.exists():
             return []
-        with translated(f"list {section}"), closing(self._connect()) as connection:
+        with translated(f"list {section}"), closing(database.connect(self.places)) as connection:
             rows = connection.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours
                 " WHERE section = ? AND project = coalesce(?, project) ORDER BY created",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from cloudml import starter
+from cloudml.cli import cloudml
+from cloudml.cli.ending import run
 
 CLOUDML = Path(sys.executable).parent / "cloudml"
 
@@ -36,11 +39,32 @@ class Done:
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs commands in a folder."""
+    """Runs commands in a folder: in this process, which saves the start of one, or in one of their own.
+
+    Attributes:
+        capture: Reads what was printed since the last look.
+    """
 
     folder: Path
+    capture: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str, text: str = "", **environ: str) -> Done:
+        """What the command does when its words, its environment, its folder and its input are these."""
+        self.capture.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("CLOUDML_")]:
+                patch.delenv(name)
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["cloudml", *arguments])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8"))
+            patch.setattr(sys, "excepthook", sys.excepthook)
+            code = run(cloudml, list(arguments))
+        return Done(code, *self.capture.readouterr())
+
+    def process(self, *arguments: str, text: str = "", **environ: str) -> Done:
+        """The same in a process of its own."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CLOUDML_")}
         done = subprocess.run(
             [CLOUDML, *arguments],
@@ -56,11 +80,11 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path):
+def shell(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     """A shell in the starter project; what it brought into being is removed afterwards."""
     folder = tmp_path / "irises"
     starter.write(folder)
-    shell = Shell(folder)
+    shell = Shell(folder, capfd)
     try:
         yield shell
     finally:
@@ -69,6 +93,6 @@ def shell(tmp_path: Path):
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Shell:
+def empty(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Shell:
     """A shell in an empty folder."""
-    return Shell(tmp_path)
+    return Shell(tmp_path, capfd)

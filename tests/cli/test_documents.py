@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import pytest
-
-from cloudml.cli import cloudml
-from cloudml.cli.ending import run
 
 ONE_ANSWER = {
     "validate": "ok",
@@ -36,28 +30,16 @@ ROW = '{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.
 LISTS = ("dataset list", "job list", "model list", "endpoint list", "monitor list", "provider list")
 
 
-@pytest.fixture
-def here(shell, capfd, monkeypatch: pytest.MonkeyPatch):
-    """Runs a command in this process, which saves the start of one: its exit code, and its data."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-    def call(line: str) -> tuple[int, str]:
-        code = run(cloudml, ["-C", str(shell.folder), *line.split()])
-        return code, capfd.readouterr().out
-
-    return call
-
-
-def test_a_command_with_one_answer_prints_one_document(here) -> None:
-    assert here("up -q")[0] == 0
+def test_a_command_with_one_answer_prints_one_document(shell) -> None:
+    assert shell("up", "-q").code == 0
     for line, key in ONE_ANSWER.items():
-        code, out = here(f"{line} --json".replace("ROW", ROW[1:-1]))
-        assert (line, code) == (line, 0)
-        assert key in json.loads(out), line
+        done = shell(*line.replace("ROW", ROW[1:-1]).split(), "--json")
+        assert (line, done.code) == (line, 0)
+        assert key in done.json, line
     for line in LISTS:
-        code, out = here(f"{line} --json")
-        assert (line, code) == (line, 0)
-        assert isinstance(json.loads(out), list), line
+        done = shell(*line.split(), "--json")
+        assert (line, done.code) == (line, 0)
+        assert isinstance(done.json, list), line
 
 
 @pytest.mark.parametrize("line", ["up", "down --yes", "rehearse", "job logs train", "endpoint logs species"])
@@ -84,9 +66,8 @@ def test_a_command_line_that_cannot_be_read_is_a_document_too(empty) -> None:
         assert "error: " in done.err
 
 
-def test_what_a_job_prints_in_this_process_stays_out_of_the_document(here) -> None:
-    code, out = here("job run prepare --in-process --json")
-    assert (code, "train: 120 flowers" in out) == (0, False)
-    assert json.loads(out)["resource"] == "jobs.prepare"
-    _, out = here("job run prepare --in-process")
-    assert "train: 120 flowers" in out
+def test_what_a_job_prints_in_this_process_stays_out_of_the_document(shell) -> None:
+    done = shell("job", "run", "prepare", "--in-process", "--json")
+    assert (done.code, "train: 120 flowers" in done.out) == (0, False)
+    assert done.json["resource"] == "jobs.prepare"
+    assert "train: 120 flowers" in shell("job", "run", "prepare", "--in-process").out

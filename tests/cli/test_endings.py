@@ -17,7 +17,7 @@ def test_a_fault_of_ours_asks_for_a_report_and_shows_where(empty) -> None:
     (site / "odd-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1\n")
     (site / "odd-1.dist-info" / "entry_points.txt").write_text("[cloudml.providers]\nodd = odd:PLUGIN\n")
     (site / "odd.py").write_text("raise ZeroDivisionError('odd')\n")
-    done = empty("provider", "capabilities", "odd", "--json", PYTHONPATH=str(site))
+    done = empty.process("provider", "capabilities", "odd", "--json", PYTHONPATH=str(site))
     assert done.code == 1
     assert done.json == {"error": {"type": "UnexpectedError", "message": "ZeroDivisionError: odd"}}
     assert "Traceback" in done.err
@@ -27,14 +27,14 @@ def test_a_fault_of_ours_asks_for_a_report_and_shows_where(empty) -> None:
 def test_a_no_to_the_question_of_down_removes_nothing_and_is_no_interruption(shell) -> None:
     assert shell("job", "run", "prepare", "-q").code == 0
     main, sub = pty.openpty()
-    process = subprocess.Popen([CLOUDML, "down"], cwd=shell.folder, stdin=sub, stdout=sub, stderr=sub)
-    os.close(sub)
-    os.write(main, b"n\n")
-    said = b""
-    while b"removed" not in said and (chunk := _read(main)):
-        said += chunk
-    assert process.wait(timeout=60) == 1
-    os.close(main)
+    with subprocess.Popen([CLOUDML, "down"], cwd=shell.folder, stdin=sub, stdout=sub, stderr=sub) as process:
+        os.close(sub)
+        os.write(main, b"n\n")
+        said = b""
+        while chunk := _read(main):
+            said += chunk
+        os.close(main)
+    assert process.returncode == 1
     assert b"Remove everything of `irises` on `local`?" in said
     assert b"nothing was removed" in said
     assert b"interrupted" not in said
@@ -49,16 +49,21 @@ def _read(terminal: int) -> bytes:
 
 
 def test_a_terminal_without_the_signs_shows_others(shell) -> None:
-    done = shell("provider", "check", PYTHONIOENCODING="ascii")
+    done = shell.process("provider", "check", PYTHONIOENCODING="ascii")
     assert (done.code, done.err) == (0, "")
     assert "state folder" in done.out
 
 
-def test_a_file_that_cannot_be_written_is_named(empty) -> None:
+def test_a_folder_below_a_file_is_refused_by_name(empty) -> None:
     (empty.folder / "taken").write_text("")
     done = empty("init", "taken/irises")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: `taken` is not a folder; nothing was written")
+
+
+def test_a_file_that_cannot_be_written_is_named(empty) -> None:
+    done = empty("init", "x" * 300)
     assert done.code == 1
-    assert done.err.startswith("error: `taken/irises")
+    assert done.err.startswith("error: `xxx")
     assert "Traceback" not in done.err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -81,9 +82,8 @@ def test_a_gate_that_is_not_met_ends_with_three_showing_value_and_threshold(shel
 def test_drift_ends_with_three_and_no_data_with_nought(shell) -> None:
     shell("up", "-q")
     assert shell("monitor", "run", "drift").code == 0
-    rows = '[{"sepal_length": 50, "sepal_width": 30, "petal_length": 40, "petal_width": 20}]'
-    for _ in range(20):
-        shell("endpoint", "invoke", "species", "--rows", rows)
+    rows = json.dumps([{"sepal_length": 50, "sepal_width": 30, "petal_length": 40, "petal_width": 20}] * 20)
+    assert shell("endpoint", "invoke", "species", "--rows", rows).code == 0
     deadline = time.monotonic() + 30
     while (done := shell("monitor", "run", "drift", "--json")).json["rows"] < 20:
         assert time.monotonic() < deadline
@@ -119,19 +119,20 @@ def test_a_bad_row_ends_with_one_and_its_number_and_field(shell) -> None:
 
 
 def test_an_interrupted_up_ends_with_130_and_the_next_finishes(shell) -> None:
-    (shell.folder / "train.py").write_text(
-        "import time\nstarted = open('../started', 'w')\ntime.sleep(1)\n" + (shell.folder / "train.py").read_text()
-    )
-    process = subprocess.Popen(
+    train, door = shell.folder / "train.py", shell.folder.parent / "door"
+    waits = f"import os, time\nwhile not os.path.exists({str(door)!r}):\n    time.sleep(0.01)\n"
+    train.write_text(waits + train.read_text())
+    with subprocess.Popen(
         [CLOUDML, "up", "--json"], cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    for line in process.stdout:
-        if '"jobs.train"' in line and '"running"' in line:
-            process.send_signal(signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=60)
+    ) as process:
+        for line in process.stdout:
+            if '"jobs.train"' in line and '"running"' in line:
+                process.send_signal(signal.SIGINT)
+                break
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert "goes on" in err
+    door.touch()
     assert shell("up").code == 0
 
 

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -56,26 +57,26 @@ def test_the_table_of_commands_is_what_the_design_lists() -> None:
 def on_a_terminal(folder: Path, *arguments: str, **environ: str) -> str:
     """What a command draws on a terminal."""
     main, sub = pty.openpty()
-    process = subprocess.Popen(
+    drawn = b""
+    with subprocess.Popen(
         [CLOUDML, *arguments],
         cwd=folder,
         stdin=sub,
         stdout=sub,
         stderr=sub,
         env={**os.environ, "TERM": "xterm", **environ},
-    )
-    os.close(sub)
-    drawn = b""
-    while True:
-        try:
-            chunk = os.read(main, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        drawn += chunk
-    os.close(main)
-    assert process.wait() == 0, drawn.decode()
+    ) as process:
+        os.close(sub)
+        while True:
+            try:
+                chunk = os.read(main, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            drawn += chunk
+        os.close(main)
+    assert process.returncode == 0, drawn.decode()
     return drawn.decode()
 
 
@@ -94,7 +95,7 @@ def test_no_color_draws_without_colours(shell) -> None:
 
 def test_bash_completes_commands_and_the_names_of_the_project(shell) -> None:
     def complete(words: str, index: int) -> list[str]:
-        done = shell("--version", _CLOUDML_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(index))
+        done = shell.process("--version", _CLOUDML_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(index))
         return [line.partition(",")[2] for line in done.out.splitlines()]
 
     assert complete("cloudml mon", 1) == ["monitor"]
@@ -106,9 +107,7 @@ def test_bash_completes_commands_and_the_names_of_the_project(shell) -> None:
 
 
 def test_options_may_stand_before_and_after_the_command(shell) -> None:
-    outside = shell.folder.parent
-    type(shell)(outside)
-    here = type(shell)(outside)
+    here = replace(shell, folder=shell.folder.parent)
     assert here("-C", "irises", "--json", "validate").json == here("validate", "-C", "irises", "--json").json
 
 

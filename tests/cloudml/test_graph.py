@@ -73,6 +73,8 @@ def test_a_version_is_judged_by_its_state(status, action: Action) -> None:
         (endpoint(State.FAILED, "a" * 64), Action.UPDATE),
         (endpoint(State.UPDATING, "b" * 64), Action.WAIT),
         (endpoint(State.DELETING, "a" * 64), Action.WAIT),
+        (endpoint(State.UNFINISHED, "a" * 64), Action.FINISH),
+        (endpoint(State.UNFINISHED, "b" * 64), Action.UPDATE),
     ],
 )
 def test_an_endpoint_is_judged_by_its_state_and_its_hash(status, action: Action) -> None:
@@ -82,3 +84,9 @@ def test_an_endpoint_is_judged_by_its_state_and_its_hash(status, action: Action)
 def test_a_name_says_project_and_resource_and_for_versions_the_content() -> None:
     assert Identity(project="p", resource="jobs.train", hash="abc" * 20).name == f"p-train-{('abc' * 20)[:SHORT]}"
     assert Identity(project="p", resource="endpoints.delay", hash="abc" * 20).name == "p-delay"
+
+
+def test_every_action_has_a_sign_of_its_own_words() -> None:
+    from cloudml.cli.output import SIGNS
+
+    assert {str(action) for action in Action} <= set(SIGNS)

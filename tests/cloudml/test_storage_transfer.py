@@ -139,16 +139,18 @@ def test_files_are_copied_where_there_are_no_links(files, root, monkeypatch):
     assert not list((files.folder / "staging").iterdir())
 
 
-def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root):
-    manifest = lay(root, a="x", b="y", large=b"1" * (blobs.WHOLE_BYTES + 1))
-    for name, text in (("a", b"z"), ("large", b"2" * (blobs.WHOLE_BYTES + 1))):
-        lay(root, **{name: text})
-        with pytest.raises(SpecError, match=rf"{name}` changed while it was read"):
-            storage.push(manifest, "d")
-        with pytest.raises(NotFoundError):
-            storage.manifest("d")
-        assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
-        lay(root, a="x", b="y")
+@pytest.mark.parametrize(("name", "before", "after"), [
+    ("small", b"x", b"z"),
+    ("large", b"1" * (blobs.WHOLE_BYTES + 1), b"2" * (blobs.WHOLE_BYTES + 1)),
+])  # fmt: skip
+def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root, name, before, after):
+    manifest = lay(root, **{name: before, "other": "y"})
+    lay(root, **{name: after})
+    with pytest.raises(SpecError, match=rf"{name}` changed while it was read"):
+        storage.push(manifest, "d")
+    with pytest.raises(NotFoundError):
+        storage.manifest("d")
+    assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
 
 
 def test_a_file_that_vanished_since_the_scan_is_reported(storage, root):
@@ -427,3 +429,10 @@ def test_the_store_is_opened_by_the_first_request_only(tmp_path):
 
 def test_an_entry_does_not_show_where_it_comes_from():
     assert "secret" not in repr(Manifest((Entry(path="a", size=1, digest="d", source="https://h/a?sig=secret"),)))
+
+
+def test_the_folders_right_below_one_are_told_by_name(storage) -> None:
+    for path in ("monitors/b/card.json", "monitors/a/runs/1/x", "monitors/a/card.json", "monitors/file", "other/c/x"):
+        storage.write(path, b"")
+    assert storage.folders("monitors") == ("a", "b")
+    assert storage.folders("nothing") == ()

@@ -79,7 +79,10 @@ def settings(name: str) -> dict[str, str]:
     return SETTINGS.get(name, {})
 
 
-SETTINGS: dict[str, dict[str, str]] = {"local": {}}
+SETTINGS: dict[str, dict[str, str]] = {
+    "local": {},
+    "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
+}
 
 
 @pytest.fixture(params=plugins.names())

@@ -4,7 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -117,13 +119,14 @@ def test_a_replaced_row_hands_its_number_on(state: State) -> None:
     assert state.add(first, family="a", instead=lambda _: True).facts["version"] == 1
 
 
-def test_a_newer_schema_is_refused_with_what_to_do(state: State) -> None:
+@pytest.mark.parametrize(("version", "whose"), [(99, "a newer"), (0, "another")])
+def test_a_schema_of_another_version_is_refused_with_what_to_do(state: State, version: int, whose: str) -> None:
     state.add(row())
-    with sqlite3.connect(state.places.database) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(SettingsError, match="newer cloudml"):
+    with closing(sqlite3.connect(state.places.database)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(SettingsError, match=f"{whose} cloudml") as caught:
         state.find("jobs")
+    assert "`state` of the target" in caught.value.hint
 
 
 def test_a_file_that_is_no_database_is_an_error_of_ours(state: State) -> None:
@@ -142,6 +145,7 @@ from cloudml.resources import Identity
 from cloudml_local.places import Places
 from cloudml_local.state import State, new
 state = State(Places(Path(sys.argv[1])))
+print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
     identity = Identity(project="demo", resource="models.m", hash=f"{number:064x}"[::-1])
@@ -152,23 +156,103 @@ for number in range(20):
 """
 
 
-def test_of_several_processes_one_makes_each_and_versions_have_no_gap(state: State) -> None:
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", ADD, str(state.places.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for _ in range(3)
-    ]
-    printed = []
+@contextmanager
+def together(number: int, program: str, *arguments: str):
+    """So many processes that run *program*, which reads a line before each round; ended with the block."""
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", program, *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(number)
+        ]
+        for process in started:
+            stack.callback(process.kill)
+        for process in started:
+            assert process.stdout.readline() == "ready\n"
+        yield started
+
+
+def go(started, word: str = "") -> None:
+    """Tell all of them to begin, as nearly at once as may be."""
     for process in started:
-        process.stdin.write(b"\n")
+        process.stdin.write(f"{word}\n")
         process.stdin.flush()
-    for process in started:
-        out, _ = process.communicate()
-        assert process.returncode == 0
-        printed += [tuple(map(int, line.split())) for line in out.splitlines()]
+
+
+def test_of_several_processes_one_makes_each_and_versions_have_no_gap(state: State) -> None:
+    printed = []
+    with together(3, ADD, str(state.places.home)) as started:
+        go(started)
+        for process in started:
+            out, _ = process.communicate()
+            assert process.returncode == 0
+            printed += [tuple(map(int, line.split())) for line in out.splitlines()]
     assert sorted(number for number, _ in printed) == list(range(20))
     assert sorted(version for _, version in printed) == list(range(1, 21))
+
+
+OPEN = """
+import os, sys, time
+from pathlib import Path
+from cloudml.resources import Identity
+from cloudml_local.places import Places
+from cloudml_local.state import State, new
+identity = Identity(project="demo", resource=f"jobs.j{os.getpid()}", hash="ab" * 32)
+print("ready", flush=True)
+for line in sys.stdin:
+    moment, _, home = line.strip().partition(" ")
+    while time.monotonic() < float(moment):
+        pass  # all of them leave this loop at the same moment
+    print(State(Places(Path(home))).add(new(identity, identity.name, "queued", {})).name, flush=True)
+"""
+
+
+def test_several_processes_open_a_fresh_state_at_the_same_moment_again_and_again(tmp_path: Path) -> None:
+    with together(4, OPEN) as started:
+        for turn in range(100):
+            state = State(Places(tmp_path / f"{turn}"))
+            go(started, f"{time.monotonic() + 0.005} {state.places.home}")
+            added = [process.stdout.readline().strip() for process in started]
+            assert sorted(one.name for one in state.find("jobs")) == sorted(added)
+            there = {path.name for path in state.places.home.iterdir()}
+            assert there <= {".gitignore", "state.db", "state.db-wal", "state.db-shm"}
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from cloudml_local.database import connect
+from cloudml_local.places import Places
+left = int(sys.argv[2])
+
+def die(event, arguments):
+    global left
+    if event in {"open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect", "sqlite3.connect/handle"}:
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(die)
+connect(Places(Path(sys.argv[1]))).close()
+"""
+
+
+def test_whoever_is_killed_while_making_the_database_leaves_nothing_that_the_next_cannot_finish(tmp_path: Path) -> None:
+    for left in range(1, 100):
+        state = State(Places(tmp_path / f"{left}"))
+        killed = subprocess.run([sys.executable, "-c", DIES, str(state.places.home), str(left)], check=False)
+        state.add(row())
+        assert sorted(path.name for path in state.places.home.iterdir()) == [".gitignore", "state.db"]
+        assert (state.places.home / ".gitignore").stat().st_size
+        if not killed.returncode:
+            break
+    assert left > 5
 
 
 def test_an_owner_that_is_gone_leaves_an_orphan(state: State) -> None:

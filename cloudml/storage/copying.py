@@ -1,0 +1,45 @@
+"""Copies of whole folders made by the store itself: the bytes do not travel."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from cloudml.storage.blobs import COPY_LIMIT_BYTES, PARTS_AT_MOST, WHOLE_BYTES
+from cloudml.storage.failures import translated
+from cloudml.storage.parallel import each
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudml.storage.store import Listed, Storage
+
+
+def copy_folder(storage: Storage, source: str, target: str) -> Sequence[str]:
+    """Copy what lies below *source* to *target*, but for what is there and not older; the paths below *target*."""
+    there = {listed.path: listed for listed in storage.list(target)}
+    pairs = [(listed, f"{target}{listed.path[len(source) :]}") for listed in storage.list(source)]
+    missing = [pair for pair in pairs if not same(pair[0], there.get(pair[1]))]
+    each(lambda pair: copy(storage, *pair), missing, workers=storage.workers)
+    return [path for _, path in pairs]
+
+
+def same(original: Listed, found: Listed | None) -> bool:
+    """Whether *found* is a copy of *original* that an earlier call made."""
+    return found is not None and found.size == original.size and found.modified >= original.modified
+
+
+def copy(storage: Storage, original: Listed, target: str) -> None:
+    """Copy one object over whatever is at *target*."""
+    import obstore
+
+    with translated(storage.uri(original.path)):
+        if storage.folder:
+            (storage.folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(storage.folder / original.path, storage.folder / target)
+        elif original.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
+            part_bytes = max(WHOLE_BYTES, original.size // PARTS_AT_MOST + 1)
+            stream = obstore.get(storage.store, original.path).stream(WHOLE_BYTES)
+            obstore.put(storage.store, target, stream, chunk_size=part_bytes)
+        else:
+            obstore.copy(storage.store, original.path, target)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudml.errors import UnsupportedError
+from cloudml.specs import MachineSpec
+from cloudml_aws import machines
+from cloudml_aws.clients import service_model
+from cloudml_aws.refresh import USES
+
+PATH = "jobs.train.machine"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, "ml.m5.large"),
+        ({"cpus": 4, "memory": "16GiB"}, "ml.m5.xlarge"),
+        ({"cpus": 4}, "ml.c5.xlarge"),
+        ({"memory": "32GiB"}, "ml.r5.xlarge"),
+        ({"cpus": 5}, "ml.c5.2xlarge"),
+        ({"gpus": 1}, "ml.g4dn.xlarge"),
+        ({"gpu": "T4"}, "ml.g4dn.xlarge"),
+        ({"gpu": "t4", "gpus": 4}, "ml.g4dn.12xlarge"),
+        ({"gpu": "A10G"}, "ml.g5.xlarge"),
+        ({"gpus": 0, "cpus": 2, "memory": "8GiB"}, "ml.m5.large"),
+        ({"exact": {"aws": "ml.c7i.large"}, "cpus": 64}, "ml.c7i.large"),
+    ],
+)
+def test_the_smallest_machine_that_has_all_is_taken(asked: dict, found: str) -> None:
+    assert machines.choose(PATH, MachineSpec(**asked), "training").instance_type == found
+
+
+def test_the_match_is_explained_in_a_note() -> None:
+    (note,) = machines.choose(PATH, MachineSpec(cpus=4, memory="16GiB"), "training").notes
+    assert (note.path, note.text) == (PATH, "4 CPUs and 16GiB → ml.m5.xlarge (4 CPUs, 16 GiB)")
+
+
+def test_a_disk_is_rounded_up_to_whole_gib() -> None:
+    assert machines.choose(PATH, MachineSpec(disk="50GB"), "training").volume_gib == 47
+    assert machines.choose(PATH, MachineSpec(), "training").volume_gib is None
+
+
+@pytest.mark.parametrize("asked", [{"cpus": 1000}, {"gpu": "T4", "gpus": 3}, {"gpu": "B17"}, {"memory": "999TiB"}])
+def test_where_there_is_none_the_error_names_what_comes_near(asked: dict) -> None:
+    with pytest.raises(UnsupportedError, match=PATH) as caught:
+        machines.choose(PATH, MachineSpec(**asked), "endpoint")
+    assert "exact: {aws: ml." in caught.value.hint
+    assert caught.value.path == PATH
+
+
+@pytest.mark.parametrize("use", USES)
+def test_every_machine_that_can_be_chosen_is_one_of_the_service_model(use: str) -> None:
+    known = set(service_model("sagemaker").shape_for(USES[use]).enum)
+    assert {name for name, row in machines.table().items() if use in row["uses"]} <= known
+    for cpus in (1, 2, 4, 8, 16, 32, 64, 96):
+        assert machines.choose(PATH, MachineSpec(cpus=cpus), use).instance_type in known
+
+
+def test_burstable_ones_come_last_and_accelerators_are_told_by_name() -> None:
+    assert not machines.burstable(machines.choose(PATH, MachineSpec(cpus=2, memory="4GiB"), "processing").instance_type)
+    assert machines.burstable("ml.t3.medium")
+    assert machines.has_gpu("ml.g5.xlarge")
+    assert machines.has_gpu("ml.p99.large")
+    assert not machines.has_gpu("ml.m5.large")
+    assert machines.has_own_disk("ml.g5.xlarge")

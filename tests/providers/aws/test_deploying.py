@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloudml_aws.logs import AwsLogs
 from deploying import PLACES, endpoint, model, settings
 
 from cloudml.errors import (
@@ -26,6 +25,7 @@ from cloudml.status import State
 from cloudml_aws.clients import Clients
 from cloudml_aws.double import KEY, SECRET, double
 from cloudml_aws.endpoints import AwsEndpoints
+from cloudml_aws.logs import AwsLogs
 from cloudml_aws.models import AwsModels
 
 if TYPE_CHECKING:

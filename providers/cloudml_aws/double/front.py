@@ -70,7 +70,7 @@ class Front:
             return _sent(early, start)
         if fault is not None and fault.kind in {Kind.LOSE, Kind.HOLD}:
             self._lose(asked, environ, body, fault)
-        if asked.service == "s3" or not services.known(asked):
+        if _is_motos(asked):
             return self._to_moto(asked, environ, body, start)
         return _sent(self.answer(asked), start)
 
@@ -78,6 +78,7 @@ class Front:
         """The answer to a request that the double answers itself."""
         try:
             _signed(asked)
+            _answered_here(asked)
             if asked.service == "sagemaker-runtime":
                 return invoking.invoke(self._world, asked.parameters, asked.payload)
             self._check(asked)
@@ -114,7 +115,7 @@ class Front:
 
     def _lose(self, asked: Asked, environ: dict[str, Any], body: bytes, fault: Fault) -> None:
         """Do the work, and give no answer."""
-        if asked.service == "s3" or not services.known(asked):
+        if _is_motos(asked):
             for _ in self._to_moto(asked, environ, body, lambda *_: None):
                 pass
         else:
@@ -139,6 +140,10 @@ class Front:
         return self._moto(environ, start)
 
 
+def _is_motos(asked: Asked) -> bool:
+    return not services.known(asked) and not services.refused(asked)
+
+
 def _body(environ: Mapping[str, Any]) -> bytes:
     stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH")
     if environ.get("wsgi.input_terminated"):
@@ -158,6 +163,17 @@ def _signed(asked: Asked) -> None:
     if asked.access_key.startswith(UNKNOWN_KEY):
         code = "InvalidClientTokenId" if asked.service in {"sts", "iam"} else "UnrecognizedClientException"
         raise Refused(code, "The security token included in the request is invalid.", 403)
+
+
+def _answered_here(asked: Asked) -> None:
+    """Refuse what nobody answers.
+
+    Raises:
+        Refused: Neither the double nor moto does.
+    """
+    if services.refused(asked):
+        text = f"The double does not answer {asked.operation or 'this request'}."
+        raise Refused("UnknownOperationException", text, 501)
 
 
 def _sent(answer: Answer, start: Start) -> list[bytes]:

@@ -48,6 +48,17 @@ SERVICES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+ALONE = frozenset({
+    "application-autoscaling", "logs", "resourcegroupstaggingapi", "sagemaker-runtime", "scheduler", "service-quotas",
+})  # fmt: skip
+"""Services of which nothing is left to moto, whose answers would be made up."""
+
+
+def refused(asked: Asked) -> bool:
+    """Whether nobody answers."""
+    return asked.service in ALONE and not known(asked)
+
+
 def known(asked: Asked) -> bool:
     """Whether the double answers itself."""
     return asked.operation in SERVICES.get(asked.service, {})

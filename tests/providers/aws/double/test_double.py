@@ -13,6 +13,7 @@ from pathlib import Path
 import boto3
 import obstore
 import pytest
+from botocore.exceptions import ClientError
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import S3Store
 
@@ -104,6 +105,33 @@ def test_a_bucket_is_not_overwritten_by_two_who_make_the_same_object(cloud):
         cloud.s3.put_object(Bucket=BUCKET, Key="lock", Body=b"2", IfNoneMatch="*")
 
 
+def test_nothing_stays_when_the_double_itself_is_killed():
+    process, environment = started()
+    killed = subprocess.run(
+        [sys.executable, "-c", CLIENT.replace("print('ran')", "import signal; signal.pause()")],
+        env={**os.environ, **environment}, check=False, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    pause = threading.Event()
+    while not (keepers := below(process.pid)):
+        pause.wait(0.02)  # its time passes by itself, until the job runs
+    process.kill()
+    process.wait(60)
+    process.stdout.close()
+    for _ in range(3000):
+        if not any(Path(f"/proc/{pid}").exists() for pid in keepers):
+            return
+        pause.wait(0.02)  # the keeper sees the end of its input, and ends all that is below it
+    raise AssertionError(keepers)
+
+
+def below(parent):
+    """The processes below one, once there are some below those."""
+    found = [int(pid) for one in Path(f"/proc/{parent}/task").glob("*/children") for pid in one.read_text().split()]
+    inner = [int(pid) for keeper in found for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()]
+    return [*found, *inner] if inner else []
+
+
 def started():
     """The program, and what it printed."""
     process = subprocess.Popen(
@@ -155,6 +183,29 @@ def test_the_program_outlives_clients_that_are_killed_and_ends_when_it_is_told()
         process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     process.stdout.close()
+
+
+def test_a_session_can_be_attached_without_a_socket():
+    with double() as aws:
+        session = boto3.Session("AKIA", "secret", region_name="eu-west-1")
+        aws.attach(session)
+        session.client("s3").put_object(Bucket=BUCKET, Key="a/b c+d", Body=b"1")
+        assert session.client("s3").get_object(Bucket=BUCKET, Key="a/b c+d")["Body"].read() == b"1"
+        session.client("s3").upload_file(__file__, BUCKET, "self")
+        assert session.resource("s3").Object(BUCKET, "self").get()["Body"].read() == Path(__file__).read_bytes()
+        session.client("sagemaker").create_model_package_group(ModelPackageGroupName="group")
+        assert client("sagemaker", aws).list_model_package_groups()["ModelPackageGroupSummaryList"]
+        session.client("scheduler").create_schedule_group(Name="watch")
+        aws.faults.happen("lose", "sagemaker:CreateModelPackageGroup")
+        with pytest.raises(ClientError, match="already exists"):  # boto3 has sent it twice
+            session.client("sagemaker").create_model_package_group(ModelPackageGroupName="other")
+        assert [seen.operation for seen in aws.requests].count("CreateModelPackageGroup") == 3
+
+
+def test_what_nobody_answers_is_said(cloud):
+    cloud.endpoint()
+    with pytest.raises(cloud.runtime.exceptions.ClientError, match="The double does not answer InvokeEndpointAsync"):
+        cloud.runtime.invoke_endpoint_async(EndpointName="endpoint", InputLocation=f"s3://{BUCKET}/x")
 
 
 def test_validation_is_that_of_the_service_models(cloud):

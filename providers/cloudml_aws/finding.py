@@ -28,24 +28,24 @@ SECTION = "jobs"
 PROJECT = "cloudml-project"
 
 Key = tuple[str, str]
-"""The key of a kind, and a job's name."""
+"""The key of a kind, and a job's name in small letters, as resource names have it."""
 
 
 def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> Iterator[JobStatus]:
     """Every job of the project."""
-    kept = set(cards.listed(storage, places.card(SECTION, "")))
+    kept = cards.listed(storage, places.card(SECTION, "")).keys()
     tagged = _tagged(clients, project)
     found = {key: summary for one in KINDS.values() for key, summary in _summaries(clients, one, project)}
     for key in tagged.keys() - found.keys():  # named by somebody else, or gone
         if (description := _described(clients, key)) is not None:
             found[key] = description
     for (kind, name), summary in found.items():
-        card = _card(storage, places, name) if (kind, name) not in tagged and name in kept else {}
-        whose = tagged.get((kind, name)) or card.get("tags", {})
+        untold = (kind, name) not in tagged and name in kept
+        whose = _card(storage, places, name).get("tags", {}) if untold else tagged.get((kind, name), {})
         if whose.get(PROJECT) == project and KINDS[kind].status(summary) != DELETING:
             yield lift(KINDS[kind], summary, Told(tags=whose))
     for name in kept - {name for _, name in found}:
-        yield from _not_started(name, _card(storage, places, name), project)
+        yield from _kept(clients, name, _card(storage, places, name), project)
 
 
 def tags(clients: Clients, arn: str) -> dict[str, str]:
@@ -64,14 +64,14 @@ def _tagged(clients: Clients, project: str) -> dict[Key, dict[str, str]]:
         sort, _, name = one["ResourceARN"].rpartition(":")[2].partition("/")
         key = next((kind.key for kind in KINDS.values() if kind.arn == sort), None)
         if key:
-            found[key, name] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
+            found[key, name.lower()] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
     return found
 
 
 def _summaries(clients: Clients, kind: Kind, project: str) -> Iterator[tuple[Key, dict[str, Any]]]:
     body = {"NameContains": f"{project}-", "MaxResults": PAGE}
     for summary in clients.pages(kind.operation("List"), body, f"{kind.noun}Summaries"):
-        yield (kind.key, kind.name(summary)), summary
+        yield (kind.key, kind.name(summary).lower()), summary
 
 
 def _described(clients: Clients, key: Key) -> dict[str, Any] | None:
@@ -87,18 +87,30 @@ def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:
     return {}
 
 
-def _not_started(name: str, card: Mapping[str, Any], project: str) -> Iterator[JobStatus]:
+def _kept(clients: Clients, name: str, card: Mapping[str, Any], project: str) -> Iterator[JobStatus]:
+    """The job of a card: one so new that no list has it yet, or one that was never started."""
     whose = card.get("tags", {})
-    if whose.get(PROJECT) == project:
-        yield JobStatus(
-            resource=whose["cloudml-resource"],
-            name=name,
-            project=project,
-            hash=whose.get("cloudml-hash", ""),
-            state=JobState.UNKNOWN,
-            reason=NOT_STARTED,
-            created=moment(card.get("created")),
-            native=dict(card),
-            parameters=card.get("parameters", {}),
-            outputs=card.get("outputs", {}),
-        )
+    if whose.get(PROJECT) != project:
+        return
+    kind = KINDS.get(card.get("kind", ""))
+    description = _described(clients, (kind.key, name)) if kind else None
+    if kind and description:
+        yield lift(kind, description, Told(tags=whose))
+    else:
+        yield _not_started(name, card)
+
+
+def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
+    whose = card["tags"]
+    return JobStatus(
+        resource=whose["cloudml-resource"],
+        name=name,
+        project=whose[PROJECT],
+        hash=whose.get("cloudml-hash", ""),
+        state=JobState.UNKNOWN,
+        reason=NOT_STARTED,
+        created=moment(card.get("created")),
+        native=dict(card),
+        parameters=card.get("parameters", {}),
+        outputs=card.get("outputs", {}),
+    )

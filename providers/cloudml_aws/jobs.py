@@ -84,8 +84,9 @@ class AwsJobs:
         try:
             answer = self.clients.send(request.operation, request.body)
         except ProviderError as error:
-            if not error.retryable and not isinstance(error, AlreadyExistsError):
-                self._forget(name)  # refused: it will not be found by its name, so nothing of it may stay
+            refused = not error.retryable and not isinstance(error, AlreadyExistsError)
+            if refused and not self._there(name):
+                self._forget(name)  # nobody will find by its name what was sent for it
             raise
         return _accepted(name, upload.body["card"], answer)
 
@@ -135,22 +136,22 @@ class AwsJobs:
         """Remove a run of that name that came to nothing.
 
         What it left goes first, and the run itself last, so that the next call goes on where this one was interrupted.
-        Only what is older than its end goes: somebody else may have done all this meanwhile, and started it anew.
+        Only that goes which lay there before the run was looked at: somebody else may have done all this meanwhile, and
+        started it anew.
 
         Raises:
             AlreadyExistsError: It is there, and did not fail.
         """
+        storage = self._storage()
+        left = [one.path for one in storage.list(self.places.outputs(name))]
         for one, description in self._there(name):
             if one.status(description) == DELETING:
                 self._gone(one, name)
                 continue
             if not came_to_nothing(native_state(one, description)):
                 raise _exists(one, name)
-            before = moment(description.get("LastModifiedTime")) or clock.now()
-            outputs = self.places.outputs(name)
-            storage = self._storage()
-            storage.remove([left.path for left in storage.list(outputs) if left.modified <= before])
-            self.logs.remove(one.group, f"{name}/", before)
+            storage.remove(left)
+            self.logs.remove(one.group, f"{name}/", moment(description.get("LastModifiedTime")))
             self._remove(one, name)
 
     def _remove(self, one: Kind, name: str) -> None:
@@ -211,7 +212,7 @@ class AwsJobs:
     def _clear(self, name: str) -> None:
         """Remove what a run left in the bucket."""
         storage = self._storage()
-        for folder in (self.places.code(name), self.places.job(name), self.places.checkpoints(name)):
+        for folder in (self.places.job(name), self.places.checkpoints(name)):
             storage.delete(folder)
 
     def _forget(self, name: str) -> None:

@@ -127,11 +127,16 @@ CALLER: tuple[Permission, ...] = (
         resources=(SCHEDULES,), why="monitors that run by themselves",
     ),
     Permission(
-        noun="monitors", actions=("sagemaker:ListProcessingJobs",), resources=(ANY,), why="to find a monitor's runs",
+        noun="jobs", actions=("sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs"), resources=(ANY,),
+        why="to find a project's jobs and a monitor's runs",
     ),
     Permission(
-        noun="logs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents", "logs:FilterLogEvents"),
+        noun="logs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents"),
         resources=(LOGS,), why="what jobs and endpoints print",
+    ),
+    Permission(
+        noun="logs", actions=("logs:DeleteLogStream",), resources=(LOGS,),
+        why="a job that is removed takes its lines along; without it they stay, and nothing else fails",
     ),
     Permission(noun="project", actions=("tag:GetResources",), resources=(ANY,), why="to find what a project has there"),
     _pass("{role}", "sagemaker.amazonaws.com", "jobs and endpoints run with it"),

@@ -57,7 +57,7 @@ def body(resource: JobResource, there: Container, places: Places, settings: AwsS
                 "InstanceType": there.choice.instance_type,
                 "InstanceCount": resource.spec.nodes,
                 "VolumeSizeInGB": there.volume_gib,
-                "VolumeKmsKeyId": settings.kms_key,
+                "VolumeKmsKeyId": running.volume_key(there, settings),
             }
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": running.limit_s(resource.spec.timeout, PROCESSING)},

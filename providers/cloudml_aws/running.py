@@ -17,7 +17,7 @@ from cloudml.runtime import contract
 from cloudml.shipping import SOURCE, START, requirements_file
 from cloudml_aws import images, machines, names
 from cloudml_aws.images import Image
-from cloudml_aws.kinds import KINDS, PROCESSING, Kind, kind
+from cloudml_aws.kinds import PROCESSING, Kind, kind
 from cloudml_aws.places import CODE
 
 if TYPE_CHECKING:
@@ -182,6 +182,11 @@ def said(value: Any) -> Any:
     return [said(inner) for inner in value] if isinstance(value, list) else value
 
 
+def volume_key(there: Container, settings: AwsSettings) -> str | None:
+    """The key for the machine's disk; machines with disks of their own encrypt them themselves, and take none."""
+    return None if machines.has_own_disk(there.choice.instance_type) else settings.kms_key
+
+
 def network(settings: AwsSettings) -> dict[str, Any] | None:
     """The VPC of the target; None without one."""
     if not settings.subnets and not settings.security_groups:
@@ -207,6 +212,9 @@ def notes(resource: JobResource, there: Container, settings: AwsSettings) -> Ite
     if spec.timeout > USUAL:
         text = f"more than {USUAL.days} days need the account's quota `longest run time` raised"
         yield Note(f"{path}.timeout", text, Level.NATIVE)
+    if settings.kms_key and volume_key(there, settings) is None:
+        text = f"{there.choice.instance_type} encrypts its own disks, with keys of its own; outputs are under `kms_key`"
+        yield Note(f"{path}.machine.disk", text)
     if resource.requirements and settings.network_isolation:
         text = "the target cuts containers off the network: only files of the code can be installed"
         yield Note(f"{path}.requirements", text)
@@ -217,8 +225,3 @@ def shortened(path: str, wanted: str, native: str) -> Iterator[Note]:
     if wanted != native:
         text = f"`{wanted}` is called `{native}`: names of SageMaker have at most {names.LONGEST} letters and digits"
         yield Note(f"{path}.name", text, Level.NATIVE)
-
-
-def by_key(key: object) -> Kind | None:
-    """The kind that a card names."""
-    return KINDS.get(str(key))

@@ -56,6 +56,8 @@ REASONS: Mapping[str, str] = {
     "Interrupted": "the spot machine was taken away; the job waits for another",
 }
 ADVICE = "AWS has no such machine free now: run it again later, or choose another machine, region or no `spot`"
+LATE = re.compile(r"max(imum)? ?runtime", re.IGNORECASE)
+"""In what SageMaker says of a processing job that it stopped, which has no second status."""
 EXIT_CODE = re.compile(r"exit code:? *(\d+)", re.IGNORECASE)
 
 
@@ -84,7 +86,9 @@ def native_state(kind: Kind, description: Mapping[str, Any]) -> JobState:
     second = SECONDARY.get(description.get("SecondaryStatus", ""), JobState.UNKNOWN)
     if primary is JobState.RUNNING and kind is TRAINING:
         return second if second in {JobState.QUEUED, JobState.STOPPING} else primary
-    return second if primary is JobState.CANCELLED and second is JobState.TIMED_OUT else primary
+    if primary is JobState.CANCELLED and (second is JobState.TIMED_OUT or LATE.search(_reason(kind, description))):
+        return JobState.TIMED_OUT
+    return primary
 
 
 def state(kind: Kind, description: Mapping[str, Any], record: Record | None) -> JobState:

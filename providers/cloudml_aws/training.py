@@ -62,7 +62,7 @@ def body(resource: JobResource, there: Container, places: Places, settings: AwsS
             "InstanceType": there.choice.instance_type,
             "InstanceCount": spec.nodes,
             "VolumeSizeInGB": there.volume_gib,
-            "VolumeKmsKeyId": settings.kms_key,
+            "VolumeKmsKeyId": running.volume_key(there, settings),
         },
         "StoppingCondition": stopping(resource),
         "CheckpointConfig": {"S3Uri": places.uri(places.checkpoints(there.name)), "LocalPath": CHECKPOINTS},

@@ -66,6 +66,18 @@ class Journal:
         with self._lock:
             self._groups.pop(group, None)
 
+    def remove_stream(self, group: str, stream: str) -> None:
+        """Forget a stream and its lines.
+
+        Raises:
+            Refused: There is no such group or stream.
+        """
+        with self._lock:
+            if group not in self._groups:
+                raise missing("group")
+            if self._groups[group].pop(stream, None) is None:
+                raise missing("stream")
+
 
 def missing(what: str) -> Refused:
     return Refused("ResourceNotFoundException", f"The specified log {what} does not exist.")
@@ -166,9 +178,15 @@ def delete_group(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def delete_stream(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    world.journal.remove_stream(_group(asked), asked["logStreamName"])
+    return {}
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "CreateLogGroup": create_group,
     "DeleteLogGroup": delete_group,
+    "DeleteLogStream": delete_stream,
     "DescribeLogGroups": describe_groups,
     "DescribeLogStreams": describe_streams,
     "FilterLogEvents": filter_events,

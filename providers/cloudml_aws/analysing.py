@@ -92,7 +92,7 @@ def stem(name: str) -> str:
 
 
 def machine(path: str) -> machines.Choice:
-    """What a run works on: the smallest that there is for processing jobs."""
+    """What a run works on: what is taken where nothing is asked."""
     from cloudml.specs import MachineSpec
 
     return machines.choose(f"{path}.machine", MachineSpec(), use="processing")
@@ -108,7 +108,7 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
         "ProcessingJobName": f"{stem(name)}-{EXECUTION}",
         "RoleArn": settings.role_arn,
         "AppSpecification": {
-            "ImageUri": images.resolve(path, None, "training", instance, settings),
+            "ImageUri": images.resolve(path, None, "training", instance, settings).uri,
             "ContainerEntrypoint": ["python3", f"{ENGINE}/{BOOTSTRAP}", f"{ENGINE}/{DESCRIPTION}"],
         },
         "ProcessingResources": {"ClusterConfig": _cluster(instance, settings)},

@@ -155,11 +155,11 @@ class Looking:
             return Finding(group="roles", subject=subject, ok=False, text=f"there is no {arn}", hint="make the role")
         except ProviderError as error:
             return Finding(group="roles", subject=subject, ok=None, text=f"not looked at: {error.message}", hint=ASK)
+        services = trusted(role["AssumeRolePolicyDocument"])
+        told = f"{arn} may be taken on by {', '.join(sorted(services)) or 'no service'}"
         return Finding(
-            group="roles", subject=subject, ok=service in trusted(role["AssumeRolePolicyDocument"]),
-            text=f"{arn} may be taken on by {', '.join(sorted(trusted(role['AssumeRolePolicyDocument']))) or 'nobody'}",
-            hint=f"let {service} assume the role",
-        )  # fmt: skip
+            group="roles", subject=subject, ok=service in services, text=told, hint=f"let {service} assume the role"
+        )
 
     def _probe(self) -> Finding:
         """Write an object, read it, remove it."""

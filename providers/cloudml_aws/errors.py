@@ -66,6 +66,7 @@ CODES: Mapping[str, Meaning] = {
     "AccessDeniedException": DENIED,
     "UnauthorizedOperation": DENIED,
     "OptInRequired": DENIED,
+    "403": DENIED,  # the answer to a HEAD has no body, so its code is its status
     "ResourceNotFound": MISSING,
     "ResourceNotFoundException": MISSING,
     "ObjectNotFoundException": MISSING,
@@ -73,6 +74,7 @@ CODES: Mapping[str, Meaning] = {
     "NoSuchBucket": MISSING,
     "NoSuchEntity": MISSING,
     "NoSuchResourceException": MISSING,
+    "404": MISSING,
     "ResourceInUse": EXISTS,
     "ConflictException": BUSY,
     "ConcurrentUpdateException": BUSY,

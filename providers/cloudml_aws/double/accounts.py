@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cloudml_aws.double.refusals import Refused
 from cloudml_aws.double.wire import Answer
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 USER = "AIDACLOUDMLDOUBLE"
 QUOTA = 20.0
+TRUST = quote(
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": '
+    '{"Service": ["sagemaker.amazonaws.com", "scheduler.amazonaws.com"]}}]}'
+)
+"""Who may take on the role, encoded as IAM sends it."""
 PURPOSES = ("training job usage", "spot training job usage", "processing job usage", "endpoint usage")
 
 
@@ -49,6 +55,7 @@ def role(world: World, asked: Mapping[str, Any]) -> Answer:
         raise Refused("NoSuchEntity", words, 404)
     inner = (
         f"<Role><Path>/</Path><RoleName>{name}</RoleName><RoleId>AROACLOUDMLDOUBLE</RoleId><Arn>{world.role_arn}</Arn>"
+        f"<AssumeRolePolicyDocument>{TRUST}</AssumeRolePolicyDocument>"
         "<CreateDate>2026-01-01T00:00:00Z</CreateDate></Role>"
     )
     return _answer("GetRole", inner, "https://iam.amazonaws.com/doc/2010-05-08/")

@@ -6,39 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from watching import PLACES, SETTINGS, resource
 
 from cloudml.errors import SpecError, UnsupportedError
 from cloudml.plan import Call
-from cloudml.resources import Identity, MonitorResource
-from cloudml.specs import MonitorSpec
 from cloudml.status import JobState, State, Verdict
 from cloudml_aws import analysing, monitors, requests, schedules
 from cloudml_aws.clients import service_model
 from cloudml_aws.names import native
-from cloudml_aws.places import Places
-from cloudml_aws.settings import AwsSettings
 
-SETTINGS = AwsSettings(region="eu-west-1", bucket="acme-ml", role_arn="arn:aws:iam::111122223333:role/cloudml")
-PLACES = Places("acme-ml", "cloudml/flights")
 RUN = "d32c5kddcf5bb8c3"
 LONGEST_RUN = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 
 
-def resource(label: str = "drift", project: str = "flights", **spec) -> MonitorResource:
-    said = {
-        "name": label, "endpoint": "endpoints.delay", "baseline": "jobs.prepare.train",
-        "checks": [{"metric": "psi", "max": 0.2}], **spec,
-    }  # fmt: skip
-    return MonitorResource(
-        spec=MonitorSpec.model_validate(said),
-        identity=Identity(project=project, resource=f"monitors.{label}", hash="0" * 64),
-        endpoint=f"{project}-delay",
-        baseline=PLACES.uri("jobs/flights-prepare-1/output/data/train"),
-        label="late",
-    )
-
-
-def card(settings: AwsSettings = SETTINGS, **changes) -> dict:
+def card(settings=SETTINGS, **changes) -> dict:
     return monitors.lower(resource(**changes), PLACES, settings)
 
 

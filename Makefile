@@ -29,7 +29,7 @@ check: install  ## ruff, mypy strict, architecture tests
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 test: install browser toolkits  ## the whole suite, offline
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
 	@command -v chromium >/dev/null || test -x .browser/chromium || $(MAKE) --no-print-directory .browser/chromium

@@ -14,8 +14,11 @@ LONGEST = 200
 MOST = 500
 """So many words are compared."""
 
+ALIKE, SLIP = 0.6, 0.85
+"""How alike two words must be for one to be meant, and to be nothing but a slip; of 1."""
 
-def nearest(word: str, words: Iterable[str]) -> str:
+
+def nearest(word: str, words: Iterable[str], *, alike: float = ALIKE) -> str:
     """The word of *words* that *word* was most likely meant to be; empty when none is close.
 
     Case, `-` and `_` do not count, so ``maxIter`` and ``max-iter`` find ``max_iter``.
@@ -23,13 +26,13 @@ def nearest(word: str, words: Iterable[str]) -> str:
     if len(word) > LONGEST:
         return ""
     spellings = {_plain(known): known for known in islice(words, MOST)}
-    found = get_close_matches(_plain(word), spellings, n=1, cutoff=0.6)
+    found = get_close_matches(_plain(word), spellings, n=1, cutoff=alike)
     return spellings[found[0]] if found else ""
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: str, words: Iterable[str], *, alike: float = ALIKE) -> str:
     """A hint with the nearest word; empty when none is close."""
-    found = nearest(word, words)
+    found = nearest(word, words, alike=alike)
     return f"did you mean `{found}`?" if found else ""
 
 

@@ -1,5 +1,12 @@
 """What concerns the whole test run."""
 
+import os
+
+
+def pytest_xdist_auto_num_workers(config):
+    """More workers than cores: many tests wait for a process that they have started."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
 
 def pytest_terminal_summary(terminalreporter):
     """Tell which Pythons the suite of the runtime ran under."""

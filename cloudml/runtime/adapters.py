@@ -73,7 +73,7 @@ def load(model_dir: Path, predictor: str | None = None, code_dir: Path | None = 
     model_dir = Path(model_dir).absolute()
     if not model_dir.is_dir():
         raise ModelError(f"there is no model folder {model_dir}")
-    if predictor is None and code_dir is None and _shipped(model_dir):
+    if code_dir is None and _shipped(model_dir):  # a name from outside is that of the toolkit's entry
         predictor, code_dir = _carded(model_dir / "code")
     places = _places(model_dir, code_dir)
     if predictor:

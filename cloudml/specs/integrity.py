@@ -162,7 +162,7 @@ def _machines(project: ProjectSpec, known: Collection[str]) -> Iterator[Problem]
 def _no_provider(path: Path, name: str, known: Collection[str]) -> Problem:
     hint = did_you_mean(name, known) or "install the package that brings it"
     at: At = "key" if path[-1] == name else "value"
-    return Problem(path, f"there is no provider `{name}`; installed: {listed(known)}", hint, at=at)
+    return Problem(path, f"there is no provider `{name}`; cloudml knows {listed(known)}", hint, at=at)
 
 
 def _feeding(job: JobSpec, project: ProjectSpec) -> dict[str, str]:

@@ -16,7 +16,7 @@ from cloudml.specs.model import ModelSpec
 from cloudml.specs.monitor import CheckSpec, MonitorSpec
 from cloudml.specs.native import WithNative
 from cloudml.specs.project import SECTIONS, ProjectSpec, TargetSpec
-from cloudml.spelling import did_you_mean
+from cloudml.spelling import SLIP, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +93,13 @@ def advice(key: str, here: Place, providers: Iterable[str]) -> str:
     if key in {"native", *providers}:
         return "a provider's own words stand in a block called by its name, `aws: {…}`, inside a job or an endpoint"
     known = (*fields(here.model), *(providers if issubclass(here.model, WithNative) else ()))
-    return next(chain(_levels(key, here), _elsewhere(key, here)), "") or did_you_mean(key, known)
+    guesses = chain(
+        _levels(key, here),
+        # `endpoint` at the top is a slip of the pen, though a monitor has such a key.
+        filter(None, [did_you_mean(key, known, alike=SLIP)]),
+        _elsewhere(key, here),
+    )
+    return next(guesses, "") or did_you_mean(key, known)
 
 
 def _levels(key: str, here: Place) -> Iterator[str]:

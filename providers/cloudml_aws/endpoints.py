@@ -15,7 +15,7 @@ from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundErro
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
-from cloudml_aws import invoking, machines, settling, words
+from cloudml_aws import invoking, machines, rollout, settling, words
 from cloudml_aws.errors import translated
 from cloudml_aws.live import ENDPOINT_TAG, SCALING_TAG, Live, Looking, lift_config
 from cloudml_aws.names import fit, native, tags
@@ -24,7 +24,7 @@ from cloudml_aws.scaling import lower as lower_scaling
 from cloudml_aws.scaling import wanted as scaling_wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cloudml.resources import EndpointResource
     from cloudml_aws.clients import Clients
@@ -58,11 +58,6 @@ REASONS: Mapping[str, str] = {
 DOWNLOAD_S = 1800
 STARTUP_S = 900
 """For requirements to be installed and the model to be loaded; SageMaker allows an hour at most."""
-CANARY_PERCENT = 50
-BAKE_S = 60
-SMALLEST_CANARY = 2
-"""A canary is at most half of the instances."""
-LONGEST_UPDATE_S = 3600
 CONTENT = {"JsonContentTypes": ["application/json", "application/jsonlines"], "CsvContentTypes": ["text/csv"]}
 """What is captured as text: everything else would lie there in base64."""
 
@@ -89,14 +84,34 @@ def lower(resource: EndpointResource, places: Places, settings: AwsSettings) -> 
 
 
 def merged(path: str, block: Mapping[str, Any], calls: tuple[Call, ...]) -> Iterator[Call]:
-    """The requests with the user's own words in them: how it is moved in the endpoint's, the rest in the first."""
+    """The requests with the user's own words in them: how it is moved in the endpoint's, the rest in the first.
+
+    What cloudml only proposes gives way: the way of an update, and how long a start may take.
+    """
     for call in calls:
         own = {key: value for key, value in block.items() if OWN_WORDS.get(key, CONFIG) == call.operation}
-        yield Call(call.operation, words.merge(path, own, dict(call.body), call.body)) if own else call
+        merge = MERGED[call.operation] if own else None
+        yield Call(call.operation, merge(path, own, call.body)) if merge else call
+
+
+def _merged_config(path: str, own: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """Words for the one variant stand in a list of one, as in the request."""
+    said = own.get("ProductionVariants")
+    if not (isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict)):
+        return words.merge(path, own, body)
+    place, (variant,) = f"{path}.ProductionVariants", body["ProductionVariants"]
+    kept = {key: value for key, value in variant.items() if key not in PROPOSED or key not in said[0]}
+    rest = {key: value for key, value in own.items() if key != "ProductionVariants"}
+    return {**words.merge(path, rest, body), "ProductionVariants": [words.merge(place, said[0], kept)]}
 
 
 OWN_WORDS: Mapping[str, str] = {"DeploymentConfig": CREATE}
 """Words of the `aws` block that are not the configuration's."""
+PROPOSED = ("ModelDataDownloadTimeoutInSeconds", "ContainerStartupHealthCheckTimeoutInSeconds")
+MERGED: Mapping[str, Callable[[str, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
+    CONFIG: _merged_config,
+    CREATE: rollout.merged,
+}
 
 
 def lower_config(resource: EndpointResource, places: Places, settings: AwsSettings) -> dict[str, Any]:
@@ -108,14 +123,16 @@ def lower_config(resource: EndpointResource, places: Places, settings: AwsSettin
     }
     if resource.spec.capture:
         body["DataCaptureConfig"] = lower_capture(resource, places, settings)
-    return {**body, "KmsKeyId": settings.kms_key} if settings.kms_key else body
+    own_disk = machines.has_own_disk(machine(resource).instance_type)
+    return {**body, "KmsKeyId": settings.kms_key} if settings.kms_key and not own_disk else body
 
 
 def lower_variant(resource: EndpointResource) -> dict[str, Any]:
     """The one variant."""
     choice = machine(resource)
     refuse_burstable(resource, choice.instance_type)
-    volume = {"VolumeSizeInGB": choice.volume_gib} if choice.volume_gib else {}
+    own_disk = machines.has_own_disk(choice.instance_type)
+    volume = {"VolumeSizeInGB": choice.volume_gib} if choice.volume_gib and not own_disk else {}
     return {
         "VariantName": VARIANT,
         "ModelName": fit(resource.model),
@@ -130,7 +147,7 @@ def lower_variant(resource: EndpointResource) -> dict[str, Any]:
 
 def machine(resource: EndpointResource) -> machines.Choice:
     """The machine that is asked for."""
-    return machines.choose(f"{resource.identity.resource}.machine", resource.spec.machine, use="endpoint")
+    return machines.choose(f"{resource.identity.resource}.machine", resource.spec.machine, "endpoint")
 
 
 def lower_capture(resource: EndpointResource, places: Places, settings: AwsSettings) -> dict[str, Any]:
@@ -151,40 +168,13 @@ def percent(share: float) -> int:
 
 
 def lower_endpoint(resource: EndpointResource, settings: AwsSettings) -> dict[str, Any]:
-    """The endpoint, and how it is moved later on: a canary where there are instances enough, else all at once."""
-    canary = {
-        "Type": "CANARY",
-        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": CANARY_PERCENT},
-        "WaitIntervalInSeconds": BAKE_S,
-    }
-    at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    routing = canary if resource.spec.scale.min >= SMALLEST_CANARY else at_once
-    policy = {
-        "TrafficRoutingConfiguration": routing,
-        "TerminationWaitInSeconds": 0,
-        "MaximumExecutionTimeoutInSeconds": LONGEST_UPDATE_S,
-    }
+    """The endpoint, and how it is moved later on."""
     return {
         "EndpointName": native(resource.identity),
         "EndpointConfigName": config_name(resource),
-        "DeploymentConfig": {"BlueGreenUpdatePolicy": policy},
+        "DeploymentConfig": rollout.policy(resource.spec.scale.min),
         "Tags": [tag for tag in tags(resource.identity, settings) if tag["Key"] != "cloudml-hash"],
     }
-
-
-def lower_update(created: Mapping[str, Any], *, keep_count: bool) -> dict[str, Any]:
-    """The request that moves an endpoint, from the one that would make it.
-
-    Args:
-        created: The CreateEndpoint request.
-        keep_count: Whether the number of instances stays as the traffic has made it. What is recorded is always that
-            of the new configuration.
-    """
-    body = {key: value for key, value in created.items() if key != "Tags"}
-    if not keep_count:
-        return {**body, "RetainAllVariantProperties": False}
-    excluded = [{"VariantPropertyType": kind} for kind in ("DesiredWeight", "DataCaptureConfig")]
-    return {**body, "RetainAllVariantProperties": True, "ExcludeRetainedVariantProperties": excluded}
 
 
 def config_tags(resource: EndpointResource, settings: AwsSettings) -> list[dict[str, str]]:
@@ -198,7 +188,10 @@ def config_tags(resource: EndpointResource, settings: AwsSettings) -> list[dict[
 def notes(resource: EndpointResource) -> Iterator[Note]:
     """What became of what is not sent as it stands."""
     path, spec = resource.identity.resource, resource.spec
-    yield from machine(resource).notes
+    choice = machine(resource)
+    yield from choice.notes
+    if choice.volume_gib and machines.has_own_disk(choice.instance_type):
+        yield Note(f"{path}.machine.disk", f"{choice.instance_type} has a disk of its own, and takes no other")
     if spec.capture and round(spec.capture * 100, 6) != percent(spec.capture):
         yield Note(f"{path}.capture", f"{percent(spec.capture)} of 100 requests are recorded: only whole percents")
     if spec.scale.min < spec.scale.max:
@@ -291,7 +284,7 @@ class AwsEndpoints:
             # The instance type of a variant whose number is scaled cannot be changed.
             self._looking.scaling.remove(name)
         try:
-            self._send(Call(UPDATE, lower_update(endpoint.body, keep_count=bool(live.scaled and after))))
+            self._send(Call(UPDATE, rollout.lower(endpoint.body, keep_count=bool(live.scaled and after))))
         except InvalidRequestError:
             if live.status != STUCK:
                 raise

@@ -41,6 +41,8 @@ def answered(name: str, error: ProviderError) -> ProviderError:
         return NotFoundError(
             f"there is no endpoint `{name}`", operation=OPERATION, code=error.code, request_id=error.request_id
         )
+    if "not in service" in error.message:
+        error = UnavailableError(error.message, operation=OPERATION, code=error.code, request_id=error.request_id)
     if isinstance(error, UnavailableError):
         error.hint = f"try again; `cloudml endpoint logs {name}` shows what it printed"
     return error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
-from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError
+from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
 from cloudml_aws import images, serving, settling
@@ -51,7 +51,8 @@ JUDGED: Mapping[str, str] = {
 INTERRUPTED = "registering it was interrupted"
 TOKEN = 36
 CPU, GPU = "ml.m5.xlarge", "ml.g5.xlarge"
-GPU_IMAGES = frozenset({"pytorch", "tensorflow", "huggingface"})
+OWN_SERVERS = frozenset({"tensorflow"})
+GPU_IMAGES = frozenset({"pytorch", "huggingface"})
 """Frameworks whose image for accelerators runs on machines without one as well: a version is served on either."""
 
 
@@ -94,10 +95,19 @@ def lower_container(resource: ModelResource, places: Places, settings: AwsSettin
 
 
 def image(resource: ModelResource, settings: AwsSettings) -> images.Image:
-    """The image that serves what the model's job ran on; the endpoint's machine is not known to a version."""
-    name = resource.framework.name if resource.framework else ""
-    machine = GPU if name in GPU_IMAGES else CPU
-    return images.resolve(f"{resource.identity.resource}.source", resource.framework, "inference", machine, settings)
+    """The image that serves what the model's job ran on; the endpoint's machine is not known to a version.
+
+    Raises:
+        UnsupportedError: The framework's image has a server of its own, which runs no Python of the model's.
+    """
+    path, name = resource.identity.resource, resource.framework.name if resource.framework else ""
+    if name in OWN_SERVERS:
+        raise UnsupportedError(
+            f"`{path}` comes from a job on `{name}`, and SageMaker's image for it runs TensorFlow Serving alone",
+            path=f"{path}.source",
+            hint="let the job run on another framework with tensorflow in its requirements.txt, and the model's",
+        )
+    return images.resolve(path, resource.framework, "inference", GPU if name in GPU_IMAGES else CPU, settings)
 
 
 def lower_version(resource: ModelResource, container: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,8 +146,9 @@ def group_tags(resource: ModelResource, settings: AwsSettings) -> list[dict[str,
 
 def notes(resource: ModelResource, settings: AwsSettings) -> Iterator[Note]:
     """What became of what is not sent as it stands."""
-    yield from image(resource, settings).notes
     path = resource.identity.resource
+    for note in image(resource, settings).notes:
+        yield Note(f"{path}.source", f"served by {note.text}", note.level)
     if serving.own_handlers(resource):
         yield Note(f"{path}.predictor", "its own handlers are called by the image; cloudml's server is not between")
     if resource.requirements and settings.network_isolation:
@@ -225,9 +236,10 @@ class AwsModels:
         served = self._model(name) is not None
         status = self._lifted(there[0], served=served) if there else None
         approval = there[0].get("ModelApprovalStatus", APPROVED) if there else APPROVED
-        if status and approval != APPROVED:
+        if approval != APPROVED:
+            judged = self._lifted(self._registry.whole(there[0]), served=served)
             raise ConflictError(
-                f"version {status.version} of `{identity.resource}` is not deployed: {status.reason}",
+                f"version {judged.version} of `{identity.resource}` is not deployed: {judged.reason}",
                 operation=VERSION,
                 hint="approve it in the registry, or change what it is made from",
             )
@@ -267,9 +279,7 @@ class AwsModels:
         found = [one for one in self._registry.versions(self._registry.groups(name)) if name_of(one) == name]
         if not found:
             return self._without_version(name, model)
-        arn = found[0]["ModelPackageArn"]
-        whole = self.clients.send("sagemaker:DescribeModelPackage", {"ModelPackageName": arn})
-        return self._lifted(whole, served=True)
+        return self._lifted(self._registry.whole(found[0]), served=True)
 
     def list(self, project: str) -> Iterator[ModelStatus]:
         """Every version of the project: a request for each model and page, none for each version."""

@@ -2,6 +2,7 @@
 
 <prefix>/<project>/
   datasets/<name>/                the files; datasets/<name>.json, written last, lists them
+  cards/<section>/<name>.json     whose a dataset or a job is; written before anything else of it, removed last
   jobs/<name>/code/               the code that travelled, the runtime, and the job's request
   jobs/<name>/output/model/       what a training job left in /opt/ml/model
   jobs/<name>/output/data/<name>/ its other outputs, and those of a processing job; _cloudml/ is the record
@@ -59,6 +60,18 @@ class Places:
     def output(self, name: str, output: str) -> str:
         """Where a job leaves an output: SageMaker keeps the model apart from the rest."""
         return f"jobs/{name}/output/model" if output == "model" else f"jobs/{name}/output/data/{output}"
+
+    def outputs(self, name: str) -> str:
+        """What SageMaker writes of a job."""
+        return f"jobs/{name}/output"
+
+    def data(self, name: str) -> str:
+        """What a job leaves besides a model: its outputs, each a folder, and the record."""
+        return f"jobs/{name}/output/data"
+
+    def card(self, section: str, name: str) -> str:
+        """What is kept of a dataset or a job besides what lies in its own folder."""
+        return f"cards/{section}/{name}"
 
     def record(self, name: str) -> str:
         """The record that the driver leaves."""

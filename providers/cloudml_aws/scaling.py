@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError, UnsupportedError
 from cloudml.plan import Call
+from cloudml_aws import machines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,6 @@ PUT = "application-autoscaling:PutScalingPolicy"
 DEREGISTER = "application-autoscaling:DeregisterScalableTarget"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 METRIC = "SageMakerVariantInvocationsPerInstance"
-BURSTABLE = "ml.t"
-"""Machines of which SageMaker scales none. Source: its developer guide, on automatic scaling of endpoints."""
 POLICY = "cloudml"
 NOT_REGISTERED = "autoscaling is not registered"
 NO_POLICY = "the autoscaling policy is not in place"
@@ -69,13 +68,13 @@ def lower(name: str, resource: EndpointResource, settings: AwsSettings) -> tuple
 
 
 def refuse_burstable(resource: EndpointResource, machine: str) -> None:
-    """Refuse what AWS refuses once the endpoint is up.
+    """Refuse what AWS refuses once the endpoint is up: it scales no burstable machine, says its developer guide.
 
     Raises:
         UnsupportedError: The number of instances shall change on a machine of a burstable type.
     """
     scale = resource.spec.scale
-    if scale.min < scale.max and machine.startswith(BURSTABLE):
+    if scale.min < scale.max and machines.burstable(machine):
         path = f"{resource.identity.resource}.instances"
         raise UnsupportedError(
             f"`{path}` is a range, and machines of type `{machine}` cannot be scaled",

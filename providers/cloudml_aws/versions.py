@@ -107,6 +107,10 @@ class Registry:
         name = native(identity)
         return [one for one in self.versions([group(identity)]) if name_of(one) == name]
 
+    def whole(self, version: Mapping[str, Any]) -> dict[str, Any]:
+        """A version with what lists leave out: metadata, and why it was approved or not."""
+        return self.clients.send("sagemaker:DescribeModelPackage", {"ModelPackageName": version["ModelPackageArn"]})
+
     def leave_one(self, identity: Identity) -> None:
         """Remove all but the first of the versions that two made at once."""
         self.remove(self.of(identity)[1:])

@@ -42,10 +42,10 @@ def test_a_bad_row_is_refused_with_its_number_and_field(client, deployed) -> Non
     assert deployed.endpoints.invoke("scale", [{"weight": 77.25}]) == [0.0]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"rows": []}', b'{"instances": 3}', b"\xff\xfe"])
-def test_a_body_that_is_no_request_is_refused(client, deployed, body: bytes) -> None:
-    with pytest.raises(InvalidRequestError):
-        deployed.endpoints.invoke_raw("scale", body, "application/json", "application/json")
+def test_a_body_that_is_no_request_is_refused(client, deployed, subtests) -> None:
+    for body in (b"", b"{", b'{"rows": []}', b'{"instances": 3}', b"\xff\xfe"):
+        with subtests.test(body=body), pytest.raises(InvalidRequestError):
+            deployed.endpoints.invoke_raw("scale", body, "application/json", "application/json")
 
 
 def test_other_formats_are_understood(client, deployed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,10 +11,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from cloudml.cli import cloudml
+from cloudml.cli.ending import run
 
 HERE = Path(__file__).parent
 POINTS = 36
@@ -103,16 +109,40 @@ def small_project(folder: Path):
     try:
         yield root
     finally:
-        finished = cloudml(root, "down", "--yes")
-        assert finished.returncode == 0, finished.stderr
+        assert call(root, "down", "--yes").data()["ok"]
         assert not processes_of(root)
 
 
-def cloudml(root: Path, *arguments: str, kill_at: int = 0, counts: Path | None = None):
-    program = [sys.executable, str(HERE / "killer.py"), str(counts or os.devnull), str(kill_at), "--"]
-    return subprocess.run(
-        [*program, *arguments, "-C", str(root), "--json"], capture_output=True, text=True, timeout=120, check=False
-    )
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def data(self) -> dict[str, Any]:
+        """What it found, or the last line of its stream, once it has succeeded."""
+        assert self.code == 0, self.out + self.err
+        return json.loads(self.out if self.out.startswith("{\n") else self.out.splitlines()[-1])
+
+
+def counted(root: Path, *, kill_at: int = 0, counts: str = os.devnull) -> Done:
+    """`up` in a process of its own that counts its changes of state, and dies at one of them when asked to."""
+    program = [sys.executable, str(HERE / "killer.py"), counts, str(kill_at), "--", "up", "-C", str(root), "--json"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def call(root: Path, *arguments: str) -> Done:
+    """A command in this process, which saves the start of one."""
+    before = sys.excepthook
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        try:
+            code = run(cloudml, [*arguments, "-C", str(root), "--json"])
+        finally:
+            sys.excepthook = before
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def processes_of(root: Path) -> list[str]:
@@ -131,9 +161,7 @@ def command_lines() -> list[str]:
 
 def outcome(root: Path) -> dict[str, object]:
     """What there is in the end, without what may rightly differ from run to run."""
-    finished = cloudml(root, "status")
-    assert finished.returncode == 0, finished.stderr
-    there = json.loads(finished.stdout)["resources"]
+    there = call(root, "status").data()["resources"]
     return {
         "resources": sorted((one["resource"], nameless(one["name"]), one["state"]) for one in there),
         "journal": Counter((root.parent / "journal.txt").read_text().splitlines()),
@@ -161,8 +189,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """How many changes of state an undisturbed `up` makes, and what there is afterwards."""
     with small_project(tmp_path_factory.mktemp("undisturbed")) as root:
         counts = root.parent / "changes.txt"
-        finished = cloudml(root, "up", counts=counts)
-        assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert counted(root, counts=str(counts)).data()["ok"]
         return {"changes": counts.read_text().splitlines(), "outcome": outcome(root)}
 
 
@@ -171,14 +198,13 @@ def test_the_next_up_finishes_what_a_killed_one_began(project: Path, undisturbed
     changes = undisturbed["changes"]
     assert len(changes) >= POINTS, changes
     kill_at = 1 + point * (len(changes) - 1) // (POINTS - 1)
-    killed = cloudml(project, "up", kill_at=kill_at)
-    assert killed.returncode in {-signal.SIGKILL, 0}, killed.stderr
-    finished = cloudml(project, "up")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    killed = counted(project, kill_at=kill_at)
+    assert killed.code in {-signal.SIGKILL, 0}, killed.err
+    assert call(project, "up").data()["ok"]
     ended, wanted = outcome(project), undisturbed["outcome"]
     assert set(ended["state"]) ^ set(wanted["state"]) == set(), f"killed at {kill_at}, {changes[kill_at - 1]}"
     assert ended == wanted, f"killed at {kill_at}, {changes[kill_at - 1]}"
-    third = json.loads(cloudml(project, "up").stdout.splitlines()[-1])
+    third = call(project, "up").data()
     assert all(one["reused"] for one in third["resources"].values())
 
 

@@ -1,4 +1,4 @@
-"""Lets pytest run the standard-library suite too, each of its tests on its own."""
+"""Lets pytest run the standard-library suite too, each of its tests on its own: `pytest tests/runtime/suite`."""
 
 import sys
 from pathlib import Path

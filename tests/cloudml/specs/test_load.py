@@ -65,6 +65,7 @@ MISTAKES = [
     (JOB + "    gpus: 1", 5, "jobs.j.gpus", "not known here", "one level down, in `machine`"),
     (JOB + "    machine:\n      nodes: 1", 6, "jobs.j.machine.nodes", "not known", "in a job, beside `machine`"),
     (JOB + "    jobs: 1", 5, "jobs.j.jobs", "not known", "belongs in a project, beside `jobs`"),
+    ("project: p1\nendpoint: {}", 2, "endpoint", "a project takes", "did you mean `endpoints`?"),
     (JOB + "    capture: 1", 5, "jobs.j.capture", "not known", "an endpoint has such a key"),
     (JOB + "    name: k", 5, "jobs.j.name", "not known", "the name is the key above"),
     (JOB + "    native: {aws: {}}", 5, "jobs.j.native", "called by its name", "`aws: {…}`"),

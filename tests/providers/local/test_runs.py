@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +24,9 @@ from cloudml_local.jobs import lower
 from cloudml_local.places import Run
 from cloudml_local.settings import LocalSettings
 from cloudml_local.state import new
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WAITS = "import time\nprint('waiting', flush=True)\ntime.sleep(300)\n"
 WAITS_FOR = """
@@ -45,15 +50,15 @@ time.sleep(300)
 
 
 def children(here, name: str, number: int = 3) -> list[int]:
-    """The processes that a script has said it started."""
+    """The processes that a script has said it started, once there are so many."""
+    assert processes.wait_until(lambda: len(said_children(here, name)) == number, 60)
+    return said_children(here, name)
+
+
+def said_children(here, name: str) -> list[int]:
     log = here.home / "runs" / name / "log.txt"
-
-    def said() -> list[int]:
-        lines = log.read_text().splitlines() if log.exists() else []
-        return [int(line.split()[1]) for line in lines if line.startswith("child ")]
-
-    assert processes.wait_until(lambda: len(said()) == number, 60)
-    return said()
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [int(line.split()[1]) for line in lines if line.startswith("child ")]
 
 
 def gone(pids: list[int]) -> bool:
@@ -120,9 +125,9 @@ def test_checkpoints_outlive_a_failed_run_but_not_the_job(here) -> None:
 
 def test_a_job_is_stopped_after_its_timeout_with_all_it_started(here) -> None:
     name = here.start(STUBBORN, timeout="2s", local={"grace": "1s"}).name
-    started = children(here, name)
     assert here.job(name).state is JobState.TIMED_OUT
-    assert gone(started)
+    assert gone(said_children(here, name))  # on a busy machine it may not have come to start all of them
+    assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
 
 
 def test_a_cancelled_job_that_ignores_sigterm_is_killed_with_its_grandchildren(here) -> None:
@@ -311,11 +316,16 @@ sys.stdin.readline()
 """
 
 
-def parent(here) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", PARENT, str(here.root)], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-    return process
+@contextmanager
+def parent(here) -> Iterator[subprocess.Popen[str]]:
+    """A command that is about to start the job; killed with the block."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(here.root)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def go(process: subprocess.Popen[str]) -> None:
@@ -326,14 +336,11 @@ def go(process: subprocess.Popen[str]) -> None:
 def test_a_job_outlives_the_command_that_started_it_and_two_processes_make_one(here) -> None:
     door = here.root.parent / "door"
     here.write("slow.py", WAITS_FOR.format(door=str(door)))
-    parents = [parent(here), parent(here)]
-    for process in parents:
-        go(process)
-    said = sorted(process.stdout.readline().strip() for process in parents)
+    with parent(here) as one, parent(here) as other:
+        for process in (one, other):
+            go(process)
+        said = sorted(process.stdout.readline().strip() for process in (one, other))
     assert said[1] == "exists"
-    for process in parents:
-        process.kill()
-        process.communicate()
     here.job(said[0], lambda now: now.state is JobState.RUNNING)
     door.touch()
     assert here.job(said[0]).state is JobState.SUCCEEDED

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -285,21 +285,23 @@ def at_once(here, verb: str, hashes: list[str]):
     """So many processes that deploy at the same moment, and what they printed; killed in the end."""
     model = here.model()
     arguments = ["-c", DEPLOY, str(here.root), model]
-    started = [
-        subprocess.Popen([sys.executable, *arguments, digest, verb], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for digest in hashes
-    ]
-    try:
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, *arguments, digest, verb], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            for digest in hashes
+        ]
+        for process in started:
+            stack.callback(process.kill)
         for process in started:
             assert process.stdout.readline() == b"ready\n"
         for process in started:
             process.stdin.write(b"\n")
             process.stdin.flush()
         yield sorted(process.stdout.readline().decode().strip() for process in started)
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
 
 
 def test_two_processes_that_create_make_one_and_it_outlives_them(here) -> None:

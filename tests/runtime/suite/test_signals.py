@@ -28,6 +28,14 @@ DEAF = """
     open("../ready", "w").close()
     time.sleep(300)
 """
+# A shell is deaf a moment after it began, long before any time is up.
+DEAF_SHELL = """
+    trap '' TERM INT
+    sleep 300 &
+    echo $! > ../child
+    echo $$ > ../script
+    sleep 300
+"""
 
 
 class SignalsTest(JobCase):
@@ -78,7 +86,9 @@ class SignalsTest(JobCase):
         self.assertEqual(self.record().state, "timed_out")
 
     def test_a_deaf_script_is_killed_when_time_and_grace_are_over(self):
-        self.assertEqual(self.drive(self.request(DEAF, timeout_s=0.7, grace_s=0.2)).returncode, 137)
+        self.write("src/deaf.sh", DEAF_SHELL)
+        request = dict(self.request(timeout_s=0.7, grace_s=0.2), script="deaf.sh")
+        self.assertEqual(self.drive(request).returncode, 137)
         self.assertEqual(self.record().state, "timed_out")
         self.gone("script", "child")
 

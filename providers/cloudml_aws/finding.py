@@ -1,0 +1,104 @@
+"""Finding the jobs of a project: its tags, the summaries of all jobs whose name begins like its own, and its cards.
+
+The index of tags is some minutes behind: a job that it does not show yet is known by its card, and one that it still
+shows though it is gone is not among the summaries. A card without a job is a job that was never started.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cloudml.errors import NotFoundError
+from cloudml.status import JobState, JobStatus
+from cloudml_aws import cards
+from cloudml_aws.kinds import KINDS, Kind
+from cloudml_aws.states import DELETING, Told, lift, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cloudml.storage import Storage
+    from cloudml_aws.clients import Clients
+    from cloudml_aws.places import Places
+
+NOT_STARTED = "its code is being sent, or starting it was interrupted"
+PAGE = 100
+SECTION = "jobs"
+PROJECT = "cloudml-project"
+
+Key = tuple[str, str]
+"""The key of a kind, and a job's name."""
+
+
+def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> Iterator[JobStatus]:
+    """Every job of the project."""
+    kept = set(cards.listed(storage, places.card(SECTION, "")))
+    tagged = _tagged(clients, project)
+    found = {key: summary for one in KINDS.values() for key, summary in _summaries(clients, one, project)}
+    for key in tagged.keys() - found.keys():  # named by somebody else, or gone
+        if (description := _described(clients, key)) is not None:
+            found[key] = description
+    for (kind, name), summary in found.items():
+        card = _card(storage, places, name) if (kind, name) not in tagged and name in kept else {}
+        whose = tagged.get((kind, name)) or card.get("tags", {})
+        if whose.get(PROJECT) == project and KINDS[kind].status(summary) != DELETING:
+            yield lift(KINDS[kind], summary, Told(tags=whose))
+    for name in kept - {name for _, name in found}:
+        yield from _not_started(name, _card(storage, places, name), project)
+
+
+def tags(clients: Clients, arn: str) -> dict[str, str]:
+    """The tags of one object."""
+    return {one["Key"]: one["Value"] for one in clients.pages("sagemaker:ListTags", {"ResourceArn": arn}, "Tags")}
+
+
+def _tagged(clients: Clients, project: str) -> dict[Key, dict[str, str]]:
+    """The jobs that bear the project's tag, with all their tags."""
+    body = {
+        "TagFilters": [{"Key": PROJECT, "Values": [project]}],
+        "ResourceTypeFilters": [f"sagemaker:{one.arn}" for one in KINDS.values()],
+    }
+    found = {}
+    for one in clients.pages("resourcegroupstaggingapi:GetResources", body, "ResourceTagMappingList"):
+        sort, _, name = one["ResourceARN"].rpartition(":")[2].partition("/")
+        key = next((kind.key for kind in KINDS.values() if kind.arn == sort), None)
+        if key:
+            found[key, name] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
+    return found
+
+
+def _summaries(clients: Clients, kind: Kind, project: str) -> Iterator[tuple[Key, dict[str, Any]]]:
+    body = {"NameContains": f"{project}-", "MaxResults": PAGE}
+    for summary in clients.pages(kind.operation("List"), body, f"{kind.noun}Summaries"):
+        yield (kind.key, kind.name(summary)), summary
+
+
+def _described(clients: Clients, key: Key) -> dict[str, Any] | None:
+    kind = KINDS[key[0]]
+    with suppress(NotFoundError):
+        return clients.send(kind.operation("Describe"), kind.named(key[1]))
+    return None
+
+
+def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:
+    with suppress(NotFoundError):  # removed meanwhile
+        return cards.read(storage, places.card(SECTION, name))
+    return {}
+
+
+def _not_started(name: str, card: Mapping[str, Any], project: str) -> Iterator[JobStatus]:
+    whose = card.get("tags", {})
+    if whose.get(PROJECT) == project:
+        yield JobStatus(
+            resource=whose["cloudml-resource"],
+            name=name,
+            project=project,
+            hash=whose.get("cloudml-hash", ""),
+            state=JobState.UNKNOWN,
+            reason=NOT_STARTED,
+            created=moment(card.get("created")),
+            native=dict(card),
+            parameters=card.get("parameters", {}),
+            outputs=card.get("outputs", {}),
+        )

@@ -59,6 +59,7 @@ class Front:
     def __init__(self, world: World, moto: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
         self._world, self._moto = world, moto
         self.seen: list[Seen] = []
+        world.live["send"] = self.send
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = _body(environ)
@@ -84,6 +85,15 @@ class Front:
         except Refused as refusal:
             return wire.refused(asked, refusal)
         return found if isinstance(found, Answer) else wire.accepted(asked, found)
+
+    def send(self, service: str, operation: str, parameters: dict[str, Any]) -> str:
+        """Send a request from within, as a schedule does; what was answered."""
+        asked = Asked(service=service, operation=operation, parameters=parameters)
+        self.seen.append(Seen(service, operation, parameters))
+        fault = self._world.faults.strike(asked.name, asked.about)
+        early = self._fail(asked, fault) if fault is not None else None
+        answer = early or self.answer(asked)
+        return f"{answer.status} {answer.body.decode('utf-8', 'replace')}"
 
     def _check(self, asked: Asked) -> None:
         if asked.service in wire.QUERY:
@@ -116,6 +126,8 @@ class Front:
     def _to_moto(self, asked: Asked, environ: dict[str, Any], body: bytes, start: Start) -> Iterable[bytes]:
         try:
             _signed(asked)
+            if asked.service == "sagemaker":
+                self._check(asked)
         except Refused as refusal:
             return _sent(wire.refused(asked, refusal), start)
         objects = self._world.objects

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from cloudml.resources import EndpointResource
     from cloudml_aws.clients import Clients
-    from cloudml_aws.logs import AwsLogs
     from cloudml_aws.places import Places
     from cloudml_aws.settings import AwsSettings
 
@@ -238,7 +237,6 @@ class AwsEndpoints:
 
     clients: Clients
     places: Places
-    logs: AwsLogs
 
     def plan(self, resource: EndpointResource) -> Plan:
         """Two requests, and two more where its size follows the traffic; nothing is sent."""

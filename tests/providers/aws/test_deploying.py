@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloudml_aws.logs import AwsLogs
 from deploying import PLACES, endpoint, model, settings
 
 from cloudml.errors import (
@@ -113,8 +112,7 @@ class There:
 def there(tmp_path):
     with double(bucket="acme-ml") as aws:
         clients = Clients(settings(), endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
-        logs = AwsLogs(clients)
-        yield There(aws, tmp_path, AwsModels(clients, PLACES), AwsEndpoints(clients, PLACES, logs), clients)
+        yield There(aws, tmp_path, AwsModels(clients, PLACES), AwsEndpoints(clients, PLACES), clients)
 
 
 def test_a_version_is_registered_once_with_its_numbers_and_lineage(there) -> None:

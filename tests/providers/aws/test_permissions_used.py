@@ -17,7 +17,7 @@ from cloudml.identity import Contents
 from cloudml.progress import SILENT
 from cloudml.seam import Context
 from cloudml.session import Session
-from cloudml.specs import ProjectSpec
+from cloudml.specs import EndpointSpec, ProjectSpec
 from cloudml.targets import resolve
 from cloudml_aws.clients import Clients
 from cloudml_aws.double import KEY, SECRET, double
@@ -25,6 +25,7 @@ from cloudml_aws.permissions import CALLER, IMPLIED, actions_of
 from cloudml_aws.plugin import provider
 
 TARGET = {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"}
+GROUPS = "sagemaker:ListModelPackageGroups"
 SLOW = "import time\ntime.sleep(600)\n"
 FAILS = "raise SystemExit(3)\n"
 
@@ -34,7 +35,7 @@ def spec(**changes: Any) -> ProjectSpec:
         "datasets": {"table": TABLE},
         "jobs": {"train": job(spot=True), "look": script("look.py", outputs=("x",))},
         "models": {"scale": MODEL},
-        "endpoints": {"scale": ENDPOINT.model_copy(update={"instances": 1})},
+        "endpoints": {"scale": ENDPOINT},
         "monitors": {"drift": monitor(schedule="0 * * * *")},
     }
     targets = {"there": {"provider": "aws", **TARGET}}
@@ -47,13 +48,15 @@ def life(tmp_path_factory) -> SimpleNamespace:
     root = project_folder(tmp_path_factory.mktemp("life") / "project")
     (root / "look.py").write_text("print('looked')\n")
     (root / "slow.py").write_text(SLOW)
+    (root / "still.py").write_text(SLOW)
     (root / "fails.py").write_text(FAILS)
     target = resolve(spec(), "there", environ={})
     with double(region=TARGET["region"], bucket=TARGET["bucket"], role_arn=TARGET["role_arn"]) as aws:
         clients = Clients(target.settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
         there = provider(clients, Context(root=root, project="life"))
         live(Session(spec(), root, target, there))
-        return SimpleNamespace(requests={one.name for one in aws.requests})
+        left = [one["ModelPackageGroupName"] for one in clients.pages(GROUPS, {}, "ModelPackageGroupSummaryList")]
+        return SimpleNamespace(requests={one.name for one in aws.requests}, left=left)
 
 
 def live(session: Session) -> None:
@@ -63,26 +66,26 @@ def live(session: Session) -> None:
     client.monitors.run("drift")
     list(client.jobs.logs("train"))
     list(client.endpoints.logs("scale"))
-    grows = ENDPOINT.model_copy(update={"instances": {"min": 1, "max": 2}})
+    grows = EndpointSpec(name="scale", model="models.scale", capture=1.0, instances={"min": 1, "max": 2})
     for changes in (
         {"endpoints": {"scale": grows}, "monitors": {"drift": monitor(schedule="30 * * * *")}},
         {"jobs": {"train": job(parameters={"factor": 2})}, "monitors": {"drift": monitor()}},
     ):
         replace(session, spec=spec(**changes)).up()
-    again(session, "fails.py")
-    stopped(session, script("slow.py", name="slow", outputs=("model",)))
-    stopped(session, script("slow.py", name="still", outputs=("x",)))
+    again(session)
+    stopped(session, script("slow.py", outputs=("model",)))
+    stopped(session, script("still.py", outputs=("x",)))
     session.status()
     session.down()
 
 
-def again(session: Session, name: str) -> None:
+def again(session: Session) -> None:
     """A job of each kind that fails, and is made anew in its place."""
     for outputs in (("model",), ("x",)):
-        broken = replace(session, spec=spec(jobs={"train": job(), "bad": script(name, name="bad", outputs=outputs)}))
+        broken = replace(session, spec=spec(jobs={"train": job(), "fails": script("fails.py", outputs=outputs)}))
         for _ in range(2):
             with pytest.raises(CloudMLError):
-                broken.up(("jobs.bad",))
+                broken.up(("jobs.fails",))
 
 
 def stopped(session: Session, slow: Any) -> None:
@@ -106,6 +109,10 @@ def test_everything_that_is_sent_is_granted(life) -> None:
 def test_everything_that_is_granted_is_used(life) -> None:
     used = {action for name in life.requests for action in actions_of(name)}
     assert granted() - used - IMPLIED == set()
+
+
+def test_the_last_version_takes_its_group_along_also_when_two_are_removed_at_once(life) -> None:
+    assert life.left == []
 
 
 def test_what_a_service_asks_for_on_the_way_is_granted() -> None:

@@ -2,6 +2,11 @@
 
 import os
 
+from hypothesis import settings
+
+settings.register_profile("steady", deadline=None)  # how long an example takes depends on what else the machine does
+settings.load_profile("steady")
+
 
 def pytest_xdist_auto_num_workers(config):
     """More workers than cores: many tests wait for a process that they have started."""

@@ -167,7 +167,7 @@ class Up:
     def _bring(self, step: Step, began: float) -> tuple[Status, bool]:
         """What is there in the end, and whether it was there before."""
         step = self._gated(step)
-        started, left = False, ""
+        started, sent = False, set[str]()
         while True:
             status = present(self.provider, step.resource)
             action, why = judge(step.resource, status)
@@ -178,11 +178,13 @@ class Up:
                 status = self._wait(step, began)
                 action, why = judge(step.resource, status)
                 started = started or action is not Action.REUSE
-            if status is not None and ((started and action in ENDS) or (action is Action.FINISH and why == left)):
+            if status is not None and ((started and action in ENDS) or (action is Action.FINISH and why in sent)):
                 raise failed(step, status)
             if action in SENDS:
                 self._send(step, action, began)
-                started, left = True, why if action is Action.FINISH else ""
+                started = True
+                if action is Action.FINISH:
+                    sent.add(why)
 
     def _send(self, step: Step, action: Action, began: float) -> None:
         nouns = service(self.provider, step.resource.identity.section)

@@ -56,6 +56,20 @@ class UpResult:
     reused: frozenset[str]
     metrics: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"UpResult({self._title()})"
+
+    def _title(self) -> str:
+        made = len(self.statuses) - len(self.reused)
+        return f"on {self.target}: {made} brought into being, {len(self.reused)} reused"
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        rows = [(one, now.state, now.name, getattr(now, "url", "")) for one, now in self.statuses.items()]
+        metrics = [(name, f"{value:g}", "", "") for name, value in self.metrics.items()]
+        return table(self._title(), ("resource", "state", "name", "address"), [*rows, *metrics])
+
     def as_json(self) -> dict[str, Any]:
         """As in the last line of `up --json`."""
         return {

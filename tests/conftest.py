@@ -13,6 +13,11 @@ def pytest_xdist_auto_num_workers(config):
     return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest tests first, so that nobody waits for them in the end."""
+    items.sort(key=lambda item: "test_every_python" not in item.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tell which Pythons the suite of the runtime ran under."""
     reports = terminalreporter.stats.get("passed", [])

@@ -397,7 +397,7 @@ def test_a_data_file_that_looks_like_a_manifest_keeps_nothing(storage, root):
 
 
 def test_what_killed_processes_left_is_swept(files):
-    for name in ("blobs/ab/abc#1", "staging/x/content", "staging/y"):
+    for name in ("staging/x/content", "staging/y", "staging/new-z"):
         (files.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (files.folder / name).write_bytes(b"1")
     files.sweep()

@@ -52,6 +52,22 @@ class DownResult:
     def clean(self) -> bool:
         return not self.residue and not self.unseen
 
+    def __repr__(self) -> str:
+        return f"DownResult({self._title()})"
+
+    def _title(self) -> str:
+        left = f"{len(self.residue)} still there" if self.residue else "nothing is left"
+        blind = f", could not look at {', '.join(self.unseen)}" if self.unseen else ""
+        return f"{len(self.removed)} removed from {self.target}; {left}{blind}"
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        removed = [(one.resource, one.name, "removed") for one in self.removed]
+        residue = [(one.resource, one.name, f"still there: {one.why}") for one in self.residue]
+        unseen = [(section, "", f"could not look: {why}") for section, why in self.unseen.items()]
+        return table(self._title(), ("resource", "name", ""), [*residue, *unseen, *removed])
+
     def as_json(self) -> dict[str, Any]:
         """As in the last line of `down --json`."""
         return {

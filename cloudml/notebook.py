@@ -1,4 +1,4 @@
-"""How statuses and reports look in a notebook: plain tables, everything escaped."""
+"""How what a call gives looks in a notebook: plain tables, everything escaped."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def status_html(status: Status) -> str:
         for key, value in said.items()
     )
     return f"<table><caption>{kind} <b>{escape(status.resource)}</b></caption>{''.join(rows)}</table>"
+
+
+def table(title: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table with a title."""
+    lines = "".join(_row(map(str, row)) for row in rows)
+    return f"<table><caption>{escape(title)}</caption>{_row(head, 'th')}{lines}</table>"
 
 
 def report_html(report: MonitorReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,18 @@ class ProjectStatus:
         """Whether the project file now stands for something else than this object."""
         return status.name not in self.wanted
 
+    def __repr__(self) -> str:
+        return f"ProjectStatus({self._title()})"
+
+    def _title(self) -> str:
+        return f"{self.project} on {self.target}: {len(self.statuses)} there"
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        rows = ((one.resource, one.name, one.state, "outdated" * self.outdated(one)) for one in self.statuses)
+        return table(self._title(), ("resource", "name", "state", ""), rows)
+
     def as_json(self) -> dict[str, Any]:
         """As `status --json` prints it."""
         from cloudml.encoding import as_json
@@ -68,6 +81,18 @@ class Project:
     spec: ProjectSpec
     root: Path
     file: Path
+
+    def __repr__(self) -> str:
+        number = Counter(reference.partition(".")[0] for reference, _ in self.spec.resources())
+        has = ", ".join(f"{count} {section}" for section, count in number.items()) or "nothing in it yet"
+        return f"Project({self.spec.project!r}: {has}; {str(self.file)!r})"
+
+    def _repr_html_(self) -> str:
+        from cloudml.graph import leans_on
+        from cloudml.notebook import table
+
+        rows = ((reference, ", ".join(leans_on(spec))) for reference, spec in self.spec.resources())
+        return table(f"{self.spec.project}, {self.file}", ("resource", "leans on"), rows)
 
     def session(self, on: str | None = None) -> Session:
         """The project at the target *on*; `local`, or what ``CLOUDML_TARGET`` says, when None.

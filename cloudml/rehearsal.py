@@ -43,6 +43,17 @@ class RehearsalResult:
     def clean(self) -> bool:
         return self.down.clean
 
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{name} {report.state}" for name, report in self.reports.items())
+        return f"RehearsalResult({self.up!r}, {len(self.answers)} answered, {verdicts or 'no monitors'}, {self.down!r})"
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        answers = table("answers", ("endpoint", "answer"), self.answers.items())
+        reports = "".join(report._repr_html_() for report in self.reports.values())
+        return f"{self.up._repr_html_()}{answers}{reports}{self.down._repr_html_()}"
+
     def as_json(self) -> dict[str, Any]:
         """As in the last line of `rehearse --json`."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +50,21 @@ class ProjectPlan:
     def changes(self) -> tuple[Step, ...]:
         """The steps that would do something."""
         return tuple(step for step in self.steps if step.action is not Action.REUSE)
+
+    def __repr__(self) -> str:
+        return f"ProjectPlan({self._title()})"
+
+    def _title(self) -> str:
+        number = Counter(str(step.action) for step in self.steps)
+        return f"on {self.target}: " + (
+            ", ".join(f"{count} to {action}" for action, count in number.items()) or "nothing"
+        )
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        rows = ((one.reference, one.action, one.why, "; ".join(note.text for note in one.notes)) for one in self.steps)
+        return table(self._title(), ("resource", "action", "why", "notes"), rows)
 
     def as_json(self) -> dict[str, Any]:
         """As `plan --json` prints it."""

@@ -56,6 +56,20 @@ class UpResult:
     reused: frozenset[str]
     metrics: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"UpResult({self._title()})"
+
+    def _title(self) -> str:
+        made = len(self.statuses) - len(self.reused)
+        return f"on {self.target}: {made} brought into being, {len(self.reused)} reused"
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        rows = [(one, now.state, now.name, getattr(now, "url", "")) for one, now in self.statuses.items()]
+        metrics = [(name, f"{value:g}", "", "") for name, value in self.metrics.items()]
+        return table(self._title(), ("resource", "state", "name", "address"), [*rows, *metrics])
+
     def as_json(self) -> dict[str, Any]:
         """As in the last line of `up --json`."""
         return {
@@ -167,7 +181,7 @@ class Up:
     def _bring(self, step: Step, began: float) -> tuple[Status, bool]:
         """What is there in the end, and whether it was there before."""
         step = self._gated(step)
-        started, left = False, ""
+        started, sent = False, set[str]()
         while True:
             status = present(self.provider, step.resource)
             action, why = judge(step.resource, status)
@@ -178,11 +192,13 @@ class Up:
                 status = self._wait(step, began)
                 action, why = judge(step.resource, status)
                 started = started or action is not Action.REUSE
-            if status is not None and ((started and action in ENDS) or (action is Action.FINISH and why == left)):
+            if status is not None and ((started and action in ENDS) or (action is Action.FINISH and why in sent)):
                 raise failed(step, status)
             if action in SENDS:
                 self._send(step, action, began)
-                started, left = True, why if action is Action.FINISH else ""
+                started = True
+                if action is Action.FINISH:
+                    sent.add(why)
 
     def _send(self, step: Step, action: Action, began: float) -> None:
         nouns = service(self.provider, step.resource.identity.section)

@@ -58,7 +58,7 @@ def list_(call: Call) -> None:
             str(one.state),
             one.schedule or "when asked",
             str(one.verdict or ""),
-            str(one.ran or "never"),
+            one.ran.isoformat(timespec="seconds") if one.ran else "never",
         )
         for one in found
     ]

@@ -77,7 +77,7 @@ class Container:
             bufsize=0,
         )
         self._order = threading.Lock()
-        self._used = 0.0
+        self._seen = Activity()
         self._reader = threading.Thread(target=self._read, args=(on_line, on_end), name="double-output", daemon=True)
         self._reader.start()
 
@@ -99,9 +99,9 @@ class Container:
         self._say(b"K")
 
     def works(self) -> bool:
-        """Whether it has used a processor since this was last asked."""
-        before, self._used = self._used, processor_seconds(self._keeper.pid)
-        return self._used > before
+        """Whether it has used a processor since this was last asked, or waits for one."""
+        before, self._seen = self._seen, activity(self._keeper.pid)
+        return self._seen.ready or self._seen.seconds > before.seconds
 
     def close(self) -> None:
         """End everything, and return when it is gone."""
@@ -189,17 +189,28 @@ def programs() -> str:
     return folder.name
 
 
-def processor_seconds(leader: int) -> float:
-    """The processor time of a process and all below it, also of those that ended (Linux; 0 elsewhere)."""
-    times: dict[int, tuple[int, float]] = {}
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a process and all below it do.
+
+    Attributes:
+        seconds: Their processor time, also of those that ended.
+        ready: Whether one of them waits for a processor or a disk now.
+    """
+
+    seconds: float = 0.0
+    ready: bool = False
+
+
+def activity(leader: int) -> Activity:
+    """What a process and all below it do (Linux; nothing elsewhere)."""
+    found: dict[int, tuple[int, str, float]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-            times[int(entry.name)] = int(fields[1]), sum(map(float, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    below = {leader}
-    for _ in range(len(times)):
-        more = {pid for pid, (parent, _) in times.items() if parent in below} - below
-        if not more:
-            break
+            ticks = sum(map(float, fields[11:15]))
+            found[int(entry.name)] = int(fields[1]), fields[0], ticks / os.sysconf("SC_CLK_TCK")
+    below = {leader} & set(found)
+    while more := {pid for pid, (parent, _, _) in found.items() if parent in below} - below:
         below |= more
-    return sum(times[pid][1] for pid in below if pid in times)
+    return Activity(sum(found[pid][2] for pid in below), any(found[pid][1] in {"R", "D"} for pid in below))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
+from cloudml.storage import files
 from cloudml.storage.digests import changed, read
 from cloudml.storage.failures import translated
 
@@ -64,7 +65,9 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
 
     content = _verified(entry, meter)
     with translated(storage.uri(path)):
-        if entry.size <= WHOLE_BYTES:
+        if storage.folder:
+            files.write(storage.folder, path, content, only_new=new)
+        elif entry.size <= WHOLE_BYTES:
             whole = b"".join(content)
             obstore.put(storage.store, path, whole, mode="create" if new else "overwrite", use_multipart=False)
         else:

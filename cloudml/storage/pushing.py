@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT, Meter
-from cloudml.storage import blobs, origins
+from cloudml.storage import blobs, files, origins
 from cloudml.storage.manifest import Entry, Manifest, document
 from cloudml.storage.parallel import each
 
@@ -52,6 +52,8 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
     """As `Storage.push`."""
     there = storage.stored(prefix)
     meter = Meter(progress, manifest.size, f"sending {prefix}")
+    if storage.folder:
+        files.tidy(storage.folder)
     if there and there[0] == manifest.hash:
         meter.add(manifest.size)
         return Pushed(skipped=len(manifest.entries))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
 from cloudml.progress import SILENT
-from cloudml.storage import copying, locations, pulling, pushing, sweeping
+from cloudml.storage import copying, files, locations, pulling, pushing, sweeping
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import fault, parsed
 from cloudml.storage.scanning import scan
@@ -123,7 +123,10 @@ class Storage:
         import obstore
 
         with translated(self.uri(path)):
-            obstore.put(self.store, path, content, mode="create" if only_new else "overwrite", use_multipart=False)
+            if self.folder:
+                files.write(self.folder, self.checked(path), (content,), only_new=only_new)
+            else:
+                obstore.put(self.store, path, content, mode="create" if only_new else "overwrite", use_multipart=False)
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """What lies below the folder *prefix*, in no given order; ``a`` does not list ``ab/c``."""

@@ -81,7 +81,7 @@ def _sweep_origins(storage: Storage, before: datetime) -> None:
 
 
 def _sweep_litter(folder: Path, before: datetime) -> None:
-    """What killed processes left in a file system: staged files, and obstore's names of unfinished blobs (``…#1``)."""
-    for item in [*folder.glob("staging/*"), *folder.glob("blobs/*/*#*")]:
+    """What killed processes left in a file system: staged files and folders."""
+    for item in folder.glob("staging/*"):
         if item.lstat().st_mtime < before.timestamp():
             shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from cloudml.status import Answer, EndpointStatus, State
 from cloudml_aws import invoking, machines, rollout, settling, words
 from cloudml_aws.errors import translated
 from cloudml_aws.live import ENDPOINT_TAG, SCALING_TAG, Live, Looking, lift_config
-from cloudml_aws.names import fit, native, tags
+from cloudml_aws.names import fit, listed, native, tags
 from cloudml_aws.scaling import VARIANT, refuse_burstable
 from cloudml_aws.scaling import lower as lower_scaling
 from cloudml_aws.scaling import wanted as scaling_wanted
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from cloudml.resources import EndpointResource
     from cloudml_aws.clients import Clients
-    from cloudml_aws.logs import AwsLogs
     from cloudml_aws.places import Places
     from cloudml_aws.settings import AwsSettings
 
@@ -102,7 +101,9 @@ def _merged_config(path: str, own: Mapping[str, Any], body: Mapping[str, Any]) -
     place, (variant,) = f"{path}.ProductionVariants", body["ProductionVariants"]
     kept = {key: value for key, value in variant.items() if key not in PROPOSED or key not in said[0]}
     rest = {key: value for key, value in own.items() if key != "ProductionVariants"}
-    return {**words.merge(path, rest, body), "ProductionVariants": [words.merge(place, said[0], kept)]}
+    merged = words.merge(path, rest, body)
+    merged["ProductionVariants"] = [words.merge(place, said[0], kept)]
+    return merged
 
 
 OWN_WORDS: Mapping[str, str] = {"DeploymentConfig": CREATE}
@@ -181,8 +182,7 @@ def config_tags(resource: EndpointResource, settings: AwsSettings) -> list[dict[
     """The tags by which a configuration tells what the endpoint is that it is live at."""
     scaling = scaling_wanted(resource, settings)
     own = {ENDPOINT_TAG: native(resource.identity), **({SCALING_TAG: scaling} if scaling else {})}
-    extra = [{"Key": key, "Value": value} for key, value in own.items()]
-    return sorted([*tags(resource.identity, settings), *extra], key=lambda tag: tag["Key"])
+    return listed({**settings.tags, **resource.identity.tags, **own})
 
 
 def notes(resource: EndpointResource) -> Iterator[Note]:
@@ -238,7 +238,6 @@ class AwsEndpoints:
 
     clients: Clients
     places: Places
-    logs: AwsLogs
 
     def plan(self, resource: EndpointResource) -> Plan:
         """Two requests, and two more where its size follows the traffic; nothing is sent."""

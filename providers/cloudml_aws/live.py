@@ -22,6 +22,8 @@ SHARED = 50
 """So many characters at least of a configuration's name are those of its endpoint's."""
 TAIL = 12
 STREAMS = 50
+PAGE = 100
+"""Entries of a page, as many as the service gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Looking:
 
     def pages(self, what: str, contains: str) -> Iterator[dict[str, Any]]:
         """Every entry of a list whose name has that in it."""
-        return self.clients.pages(f"sagemaker:List{what}", {"NameContains": contains}, what)
+        return self.clients.pages(f"sagemaker:List{what}", {"NameContains": contains, "MaxResults": PAGE}, what)
 
     def configs(self, name: str) -> list[dict[str, Any]]:
         """Every configuration that was made for that endpoint."""

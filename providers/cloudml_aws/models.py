@@ -300,10 +300,10 @@ class AwsModels:
         self._registry.gone("sagemaker:DeleteModel", {"ModelName": name})
         self._storage.delete(self.places.model(name))
         for a_group in self._registry.groups(name):
-            versions = tuple(self._registry.versions((a_group,)))
-            ours = [one for one in versions if name_of(one) == name]
+            ours = [one for one in self._registry.versions((a_group,)) if name_of(one) == name]
             self._registry.remove(ours)
-            if ours and len(ours) == len(versions):
+            # Asked anew: of two versions that are removed at once, the later one takes the group along.
+            if ours and not tuple(self._registry.versions((a_group,))):
                 with suppress(ConflictError, AlreadyExistsError):  # another version came at this moment
                     self._registry.gone("sagemaker:DeleteModelPackageGroup", {"ModelPackageGroupName": a_group})
         self._storage.remove([self._marker(name)])

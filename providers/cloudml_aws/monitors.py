@@ -267,15 +267,17 @@ class AwsMonitors:
         return card
 
     def _ship(self, name: str, card: Mapping[str, Any]) -> None:
-        """Send the engine's files, and the object that keeps the folder of captured requests from being empty."""
-        from cloudml.progress import SILENT
-        from cloudml.shipping import folder, push_folder, write
+        """Send the engine's files unless they are there, and the object without which no run can start.
+
+        The description is written last: where it is, the folder is complete.
+        """
         from cloudml.wheel import bootstrap, wheel
 
-        with folder() as here:
-            for file, content in analysing.files(card["description"], wheel(), bootstrap()).items():
-                write(here / file, content)
-            push_folder(self._storage, here, analysing.engine(name, self.places, card["engine"]), SILENT)
+        told = self._description(name, card)
+        if not self._storage.exists(told):
+            files = analysing.files(card["description"], wheel(), bootstrap())
+            for file in sorted(files, key=lambda file: file == analysing.DESCRIPTION):
+                self._storage.write(f"{analysing.engine(name, self.places, card['engine'])}/{file}", files[file])
         self._storage.write(self._marker(name, card["endpoint"]), b"{}")
 
     def _set_schedule(self, name: str, wanted: Mapping[str, Any] | None) -> None:
@@ -312,7 +314,7 @@ class AwsMonitors:
         return "" if schedules.same(wanted, there) else "its schedule is another one"
 
     def _files_lacking(self, name: str, card: Mapping[str, Any]) -> str:
-        if not self._storage.exists(f"{analysing.engine(name, self.places, card['engine'])}.json"):
+        if not self._storage.exists(self._description(name, card)):
             return "the analyser's files are not in the bucket"
         if not self._storage.exists(self._marker(name, card["endpoint"])):
             return "the folder of captured requests is not prepared"
@@ -367,6 +369,9 @@ class AwsMonitors:
 
     def _card_path(self, name: str) -> str:
         return f"{self.places.monitor(name)}/{CARD}"
+
+    def _description(self, name: str, card: Mapping[str, Any]) -> str:
+        return f"{analysing.engine(name, self.places, card['engine'])}/{analysing.DESCRIPTION}"
 
     def _marker(self, name: str, endpoint: str) -> str:
         """The monitor's object among the captured requests."""

@@ -45,7 +45,7 @@ def provider(clients: Clients, context: Context) -> Provider:
         datasets=AwsDatasets(clients, where),
         jobs=AwsJobs(clients, where, logs),
         models=AwsModels(clients, where),
-        endpoints=AwsEndpoints(clients, where, logs),
+        endpoints=AwsEndpoints(clients, where),
         monitors=AwsMonitors(clients, where),
         logs=logs,
         verify=verify,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PAIRS = 50
 LONGEST_VALUE = 256
 LONGEST_DESCRIPTION = 1024
+PAGE = 100
 """Bounds of the service model."""
 SHARED = 30
 """So many characters of a version's name and of its group's are the same, however long the two are."""
@@ -87,7 +88,7 @@ class Registry:
 
     def pages(self, what: str, key: str, contains: str) -> Iterator[dict[str, Any]]:
         """Every entry of a list whose name has that in it."""
-        return self.clients.pages(f"sagemaker:List{what}", {"NameContains": contains}, key)
+        return self.clients.pages(f"sagemaker:List{what}", {"NameContains": contains, "MaxResults": PAGE}, key)
 
     def groups(self, name: str) -> Sequence[str]:
         """The groups in which a version of that name may be, or those of a project when *name* is its prefix."""
@@ -98,7 +99,8 @@ class Registry:
     def versions(self, groups: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Every version in those groups, the oldest first."""
         for name in groups:
-            body = {"ModelPackageGroupName": name, "SortBy": "CreationTime", "SortOrder": "Ascending"}
+            order = {"SortBy": "CreationTime", "SortOrder": "Ascending", "MaxResults": PAGE}
+            body = {"ModelPackageGroupName": name, **order}
             with suppress(NotFoundError):  # the group went meanwhile
                 yield from self.clients.pages("sagemaker:ListModelPackages", body, "ModelPackageSummaryList")
 

@@ -162,7 +162,9 @@ class Supervisor:
             self.over = True
             return
         wanted = row.facts.get("wanted")
-        if wanted is not None and (self.coming is None or self.coming.attempt != wanted["attempt"]):
+        # One that took over already is not begun again: its wish stays in the row until the old workers have let go.
+        begun = {generation.attempt for generation in (self.coming, self.current) if generation is not None}
+        if wanted is not None and wanted["attempt"] not in begun:
             self._dismiss(self.coming)
             self.coming = Generation(**wanted)
             for _ in range(self.coming.body["workers"]):

@@ -397,7 +397,7 @@ def test_a_data_file_that_looks_like_a_manifest_keeps_nothing(storage, root):
 
 
 def test_what_killed_processes_left_is_swept(files):
-    for name in ("blobs/ab/abc#1", "staging/x/content", "staging/y"):
+    for name in ("staging/x/content", "staging/y", "staging/new-z"):
         (files.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (files.folder / name).write_bytes(b"1")
     files.sweep()
@@ -436,3 +436,25 @@ def test_the_folders_right_below_one_are_told_by_name(storage) -> None:
         storage.write(path, b"")
     assert storage.folders("monitors") == ("a", "b")
     assert storage.folders("nothing") == ()
+
+
+def test_a_folder_is_copied_by_the_store_and_an_interrupted_copy_goes_on(storage) -> None:
+    storage.write("from/a.txt", b"one")
+    storage.write("from/deep/b.txt", b"two")
+    storage.write("from-another/c.txt", b"three")
+    storage.write("to/deep/b.txt", b"old")
+    storage.write("from/deep/b.txt", b"new")
+    assert sorted(storage.copy_folder("from", "to")) == ["to/a.txt", "to/deep/b.txt"]
+    assert {one.path: storage.read(one.path) for one in storage.list("to")} == {
+        "to/a.txt": b"one", "to/deep/b.txt": b"new",
+    }  # fmt: skip
+    before = {one.path: one.modified for one in storage.list("to")}
+    storage.remove(["to/a.txt"])
+    storage.copy_folder("from", "to")
+    after = {one.path: one.modified for one in storage.list("to")}
+    assert after["to/deep/b.txt"] == before["to/deep/b.txt"]
+    assert storage.read("to/a.txt") == b"one"
+
+
+def test_copying_nothing_says_so(storage) -> None:
+    assert list(storage.copy_folder("nobody", "to")) == []

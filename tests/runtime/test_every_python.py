@@ -16,7 +16,7 @@ from cloudml import runtime
 SUITE = Path(__file__).parent / "suite"
 MINORS = sorted({*range(8, 14), sys.version_info.minor})
 PROBE = "import sys; print(sys.implementation.name, *sys.version_info[:3])"
-LIMIT_S = 240
+LIMIT_S = 600
 
 
 def interpreters(minor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml_aws.double import fleets, models
+from cloudml_aws.double import fleets, models, scaling
 from cloudml_aws.double.fleets import Fleet
 from cloudml_aws.double.refusals import invalid
 from cloudml_aws.double.serving import CannotStartError
@@ -20,12 +20,13 @@ WHOLE = 100.0
 HALF = 50
 
 
-def check(asked: Mapping[str, Any], record: Record, config: Record) -> None:
+def check(world: World, asked: Mapping[str, Any], record: Record, config: Record) -> None:
     """Refuse a deployment that SageMaker's guardrails do not allow.
 
     Raises:
-        Refused: The variants are others, or a canary is more than half.
+        Refused: A variant that scales gets another instance, the variants are others, or a canary is more than half.
     """
+    _check_scaled(world, record, config)
     rules = asked.get("DeploymentConfig", {})
     if not rules:
         return
@@ -39,6 +40,18 @@ def check(asked: Mapping[str, Any], record: Record, config: Record) -> None:
         raise invalid("CanarySize must be specified when the traffic routing type is CANARY.")
     if size.get("Type") == "CAPACITY_PERCENT" and size["Value"] > HALF:
         raise invalid("CanarySize must be at most 50 percent of the capacity.")
+
+
+def _check_scaled(world: World, record: Record, config: Record) -> None:
+    new = {one["VariantName"]: one.get("InstanceType") for one in config["ProductionVariants"]}
+    old = {one["VariantName"]: one.get("InstanceType") for one in record["_config"]["ProductionVariants"]}
+    for target in scaling.of_endpoint(world, record["EndpointName"]):
+        variant = target["ResourceId"].rpartition("/")[2]
+        if new.get(variant) != old.get(variant):
+            raise invalid(
+                f'The variant(s) "{variant}" must be deregistered from Application Auto Scaling before their instance '
+                "type is changed or they are removed."
+            )
 
 
 def deployed(world: World, config: Record, variants: list[dict[str, Any]]) -> list[dict[str, Any]]:

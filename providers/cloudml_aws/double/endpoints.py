@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml_aws.double import deploying, fleets
+from cloudml_aws.double import deploying, fleets, scaling
 from cloudml_aws.double.fleets import Fleet, Routes
 from cloudml_aws.double.refusals import invalid
 from cloudml_aws.double.serving import CannotStartError
@@ -59,7 +59,7 @@ def update(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
         if asked["EndpointConfigName"] == record["EndpointConfigName"]:
             arn = config["_arn"]
             raise invalid(f'The endpoint "{record["_arn"]}" already uses the endpoint configuration "{arn}".')
-        deploying.check(asked, record, config)
+        deploying.check(world, asked, record, config)
         kept = _kept(asked, record)
         record["EndpointStatus"] = "Updating"
         record["LastModifiedTime"] = now = world.clock.now()
@@ -135,8 +135,7 @@ def delete(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
     with world.lock:
         record = world.need(KIND, asked["EndpointName"])
         refuse_busy(record, "delete")
-        targets = [key for key in world.live if key.startswith(f"target/endpoint/{asked['EndpointName']}/")]
-        if targets:
+        if scaling.of_endpoint(world, asked["EndpointName"]):
             raise invalid(
                 f'Cannot delete endpoint "{record["_arn"]}": its variants are registered as scalable targets. '
                 "Deregister them with Application Auto Scaling first."

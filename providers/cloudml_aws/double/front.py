@@ -59,6 +59,7 @@ class Front:
     def __init__(self, world: World, moto: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
         self._world, self._moto = world, moto
         self.seen: list[Seen] = []
+        world.live["send"] = self.send
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = _body(environ)
@@ -69,7 +70,7 @@ class Front:
             return _sent(early, start)
         if fault is not None and fault.kind in {Kind.LOSE, Kind.HOLD}:
             self._lose(asked, environ, body, fault)
-        if asked.service == "s3" or not services.known(asked):
+        if _is_motos(asked):
             return self._to_moto(asked, environ, body, start)
         return _sent(self.answer(asked), start)
 
@@ -77,6 +78,7 @@ class Front:
         """The answer to a request that the double answers itself."""
         try:
             _signed(asked)
+            _answered_here(asked)
             if asked.service == "sagemaker-runtime":
                 return invoking.invoke(self._world, asked.parameters, asked.payload)
             self._check(asked)
@@ -84,6 +86,15 @@ class Front:
         except Refused as refusal:
             return wire.refused(asked, refusal)
         return found if isinstance(found, Answer) else wire.accepted(asked, found)
+
+    def send(self, service: str, operation: str, parameters: dict[str, Any]) -> str:
+        """Send a request from within, as a schedule does; what was answered."""
+        asked = Asked(service=service, operation=operation, parameters=parameters)
+        self.seen.append(Seen(service, operation, parameters))
+        fault = self._world.faults.strike(asked.name, asked.about)
+        early = self._fail(asked, fault) if fault is not None else None
+        answer = early or self.answer(asked)
+        return f"{answer.status} {answer.body.decode('utf-8', 'replace')}"
 
     def _check(self, asked: Asked) -> None:
         if asked.service in wire.QUERY:
@@ -104,7 +115,7 @@ class Front:
 
     def _lose(self, asked: Asked, environ: dict[str, Any], body: bytes, fault: Fault) -> None:
         """Do the work, and give no answer."""
-        if asked.service == "s3" or not services.known(asked):
+        if _is_motos(asked):
             for _ in self._to_moto(asked, environ, body, lambda *_: None):
                 pass
         else:
@@ -116,6 +127,8 @@ class Front:
     def _to_moto(self, asked: Asked, environ: dict[str, Any], body: bytes, start: Start) -> Iterable[bytes]:
         try:
             _signed(asked)
+            if asked.service == "sagemaker":
+                self._check(asked)
         except Refused as refusal:
             return _sent(wire.refused(asked, refusal), start)
         objects = self._world.objects
@@ -125,6 +138,10 @@ class Front:
         environ = {**environ, "wsgi.input": io.BytesIO(body), "HTTP_X_MOTO_ACCOUNT_ID": account}
         environ.setdefault("CONTENT_LENGTH", str(len(body)))
         return self._moto(environ, start)
+
+
+def _is_motos(asked: Asked) -> bool:
+    return not services.known(asked) and not services.refused(asked)
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:
@@ -146,6 +163,17 @@ def _signed(asked: Asked) -> None:
     if asked.access_key.startswith(UNKNOWN_KEY):
         code = "InvalidClientTokenId" if asked.service in {"sts", "iam"} else "UnrecognizedClientException"
         raise Refused(code, "The security token included in the request is invalid.", 403)
+
+
+def _answered_here(asked: Asked) -> None:
+    """Refuse what nobody answers.
+
+    Raises:
+        Refused: Neither the double nor moto does.
+    """
+    if services.refused(asked):
+        text = f"The double does not answer {asked.operation or 'this request'}."
+        raise Refused("UnknownOperationException", text, 501)
 
 
 def _sent(answer: Answer, start: Start) -> list[bytes]:

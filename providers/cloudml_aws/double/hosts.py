@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = "/opt/ml"
 GRACE_S = 120.0
 """What SageMaker gives a container between SIGTERM and SIGKILL."""
-IDLE_S = 1.0
+IDLE_S = 2.0
 """A container that has done nothing for so long in real time is not at work: the clock's limits count for it."""
 LOOK_S = 0.05
 SYNC_S = 0.5
@@ -55,12 +55,14 @@ class Watch:
         limit_s: The time that they have, on the double's clock.
         stop: Says why they shall stop; empty while they shall not.
         sync: Called now and then, and at the end.
+        failed: The first whose command failed.
     """
 
     limit_s: float
     stop: Callable[[], str]
     sync: Callable[[], None] = lambda: None
     reason: str = ""
+    failed: Host | None = None
     _asked_at: float = 0.0
     _busy_at: float = field(default_factory=time.monotonic)
 
@@ -76,8 +78,9 @@ class Watch:
                     self.sync()
                     synced = time.monotonic()
             self.sync()
-        code, host = next(((code, host) for host in hosts if (code := _code(host))), (0, hosts[0]))
-        return Ending(code=code, host=host, stopped=self.reason)
+        self._others(hosts)
+        host = self.failed or hosts[0]
+        return Ending(code=_code(host), host=host, stopped=self.reason)
 
     def _look(self, world: World, began: float, running: list[Container]) -> None:
         now = world.clock.seconds()
@@ -92,7 +95,7 @@ class Watch:
                 container.kill()
 
     def idle(self, running: list[Container]) -> bool:
-        """Whether none of them has worked for a second of real time."""
+        """Whether none of them has worked for a while of real time."""
         at_work = [container.works() for container in running]
         if any(at_work):
             self._busy_at = time.monotonic()
@@ -100,7 +103,9 @@ class Watch:
 
     def _others(self, hosts: Sequence[Host]) -> None:
         """One that failed takes the others with it."""
-        if any(_code(host) for host in hosts):
+        if self.failed is None:
+            self.failed = next((host for host in hosts if _code(host)), None)
+        if self.failed is not None:
             for host in hosts:
                 if host.container and host.container.running:
                     host.container.terminate()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def rehearse(settings: AwsSettings, context: Context) -> Iterator[Provider]:
     """The provider of a target that needs no account: bucket, role, region and account are there, and nothing else."""
     from cloudml_aws.clients import Clients
-    from cloudml_aws.plugin import provider  # type: ignore[import-untyped,unused-ignore]  # comes with the nouns
+    from cloudml_aws.plugin import provider
 
     with double(
         region=settings.region, account=settings.account, role_arn=settings.role_arn, bucket=settings.bucket

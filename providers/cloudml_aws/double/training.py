@@ -315,11 +315,5 @@ def over(world: World, record: Record, status: str, secondary: str, reason: str 
     JOBS.finish(world, record, status, reason)
 
 
-def describe(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
-    record = JOBS.describe(world, asked)
-    missing = {"ModelArtifacts": {"S3ModelArtifacts": None}} if "ModelArtifacts" not in record else {}
-    return {**record, **missing}
-
-
 JOBS = Kind("Training", run)
-OPERATIONS: Mapping[str, Any] = {**JOBS.operations(create), "DescribeTrainingJob": describe}
+OPERATIONS: Mapping[str, Any] = JOBS.operations(create)

@@ -34,6 +34,10 @@ MISSING: Mapping[str, Callable[[str, str], Refused]] = {
     "endpoint-config": _quoted("endpoint configuration"),
     "model-package": lambda name, arn: invalid(f"ModelPackage {arn or name} does not exist."),
     "model-package-group": lambda name, arn: invalid(f"ModelPackageGroup {arn or name} does not exist."),
+    "scalable-target": _quoted("scalable target"),
+    "scaling-policy": _quoted("scaling policy"),
+    "schedule": _quoted("schedule"),
+    "schedule-group": _quoted("schedule group"),
     "monitoring-schedule": lambda _name, arn: Refused(
         "ResourceNotFound", f"Monitoring Schedule with name {arn} does not exist."
     ),
@@ -88,7 +92,7 @@ class World:
     latencies: dict[str, float] = field(default_factory=lambda: dict(LATENCIES))
 
     def arn(self, service: str, kind: str, name: str = "") -> str:
-        """A resource's ARN; SageMaker writes the names in it small."""
+        """A resource's ARN; SageMaker writes names small in it."""
         stem = f"arn:aws:{service}:{self.region}:{self.account}:{kind}"
         return f"{stem}/{name.lower()}" if name else stem
 

@@ -113,8 +113,7 @@ class There:
 def there(tmp_path):
     with double(bucket="acme-ml") as aws:
         clients = Clients(settings(), endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
-        logs = AwsLogs(clients)
-        yield There(aws, tmp_path, AwsModels(clients, PLACES), AwsEndpoints(clients, PLACES, logs), clients)
+        yield There(aws, tmp_path, AwsModels(clients, PLACES), AwsEndpoints(clients, PLACES), clients)
 
 
 def test_a_version_is_registered_once_with_its_numbers_and_lineage(there) -> None:

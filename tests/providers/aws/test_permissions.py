@@ -46,8 +46,8 @@ def test_no_action_is_a_pattern_and_none_stands_twice_with_the_same_resource() -
 def test_actions_that_can_be_bound_to_a_resource_are() -> None:
     free = {action for _, one in every() for action in one.actions if one.resources == ("*",)}
     assert {action for action in free if not action.startswith("ec2:")} == {
-        "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "tag:GetResources",
-        "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
+        "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups",
+        "sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "tag:GetResources", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
         "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cloudml.runtime import read_record
 
 FOREIGN = ("CLOUDML_", "SM_", "AIP_", "AZURE", "CLOUD_ML_", "CLUSTER_SPEC", "TRAINING_JOB", "PIP_")
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def clean_environment():

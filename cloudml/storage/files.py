@@ -1,0 +1,73 @@
+"""Writing into a store that is a folder: a name appears with all of its content or not at all.
+
+A file grows in ``staging/``, locked by whoever writes it, and gets its name when it is whole. The lock goes with the
+process, however it ends: what a killed one left can be told from what is being written, and the next push removes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+STAGING = "staging"
+OURS = "new-"
+"""How the names in it begin that are written here."""
+
+
+def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool) -> None:
+    """Give *path* below *folder* that content.
+
+    Raises:
+        FileExistsError: Something is there and *only_new* was asked; of several at once, one succeeds.
+        OSError: It cannot be written.
+    """
+    target = folder / path
+    while True:
+        staged = folder / STAGING / f"{OURS}{uuid4().hex}"
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError), staged.open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _same(file.fileno(), staged):
+                continue  # taken for litter between the two lines above
+            try:
+                file.writelines(content)
+                file.flush()
+                _name(staged, target, only_new=only_new)
+            finally:
+                staged.unlink(missing_ok=True)
+            return
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    """Whether the open file still has that name."""
+    return os.fstat(descriptor).st_ino == path.stat().st_ino
+
+
+def _name(staged: Path, target: Path, *, only_new: bool) -> None:
+    """Give a whole file its name, in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not only_new:
+        staged.replace(target)
+        return
+    try:
+        os.link(staged, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with target.open("xb"):
+            staged.replace(target)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what processes that are no more left in ``staging/``."""
+    for item in folder.glob(f"{STAGING}/{OURS}*"):
+        with suppress(OSError), item.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            item.unlink(missing_ok=True)

@@ -66,6 +66,9 @@ PLACES: Mapping[str, Places] = {
     ),
 }
 
+_RESOURCES = ("input/config/resourceconfig.json", "config/resourceconfig.json")
+"""Where SageMaker tells the hosts of a training job, and where those of a processing job."""
+
 _MOUNTS = (
     ("gs://", "CLOUDML_GCS", "/gcs"),
     ("/gcs/", "CLOUDML_GCS", "/gcs"),
@@ -120,10 +123,11 @@ def opt_ml(environ: Mapping[str, str]) -> str | None:
 def hosts(environ: Mapping[str, str]) -> tuple[list[str], str]:
     """All hosts of the job, the leading one first, and this one, as the provider names them."""
     root = opt_ml(environ)
-    if root and os.path.exists(f"{root}/input/config/resourceconfig.json"):
-        with open(f"{root}/input/config/resourceconfig.json", encoding="utf-8") as file:
-            found = json.load(file)
-        return list(found["hosts"]), str(found["current_host"])
+    for place in _RESOURCES if root else ():
+        if os.path.exists(f"{root}/{place}"):
+            with open(f"{root}/{place}", encoding="utf-8") as file:
+                found = json.load(file)
+            return list(found["hosts"]), str(found["current_host"])
     if environ.get(PROVIDER) == "gcp" and environ.get("CLUSTER_SPEC"):
         return _pools(json.loads(environ["CLUSTER_SPEC"]))
     return ["localhost"], "localhost"

@@ -84,9 +84,8 @@ class AwsJobs:
         try:
             answer = self.clients.send(request.operation, request.body)
         except ProviderError as error:
-            refused = not error.retryable and not isinstance(error, AlreadyExistsError)
-            if refused and not self._there(name):
-                self._forget(name)  # nobody will find by its name what was sent for it
+            if not error.retryable and not isinstance(error, AlreadyExistsError):
+                self._take_back(name)
             raise
         return _accepted(name, upload.body["card"], answer)
 
@@ -208,6 +207,15 @@ class AwsJobs:
         with shipping.folder() as folder:
             shipping.lay_out(resource, upload.body["request"], folder)
             shipping.push_folder(storage, folder, self.places.code(name), progress)
+
+    def _take_back(self, name: str) -> None:
+        """Remove what was sent for a job that was refused, as far as that can be done now; its card tells of the rest.
+
+        Somebody else may have started it meanwhile, who needs what was sent.
+        """
+        with suppress(ProviderError):
+            if not self._there(name):
+                self._forget(name)
 
     def _clear(self, name: str) -> None:
         """Remove what a run left in the bucket."""

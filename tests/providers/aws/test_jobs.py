@@ -326,3 +326,25 @@ def test_a_list_of_many_pages_is_whole(there, monkeypatch) -> None:
     for number in range(5):
         there.start(name=f"job{number}", digest=str(number) * 64)
     assert len({one.name for one in there.jobs.list("flights")}) == 5
+
+
+def test_a_refusal_is_told_also_where_what_was_sent_cannot_be_taken_back(there) -> None:
+    there.aws.faults.refuse("sagemaker:CreateTrainingJob", "ResourceLimitExceeded", "service limit is 0 Instances")
+    there.aws.faults.refuse("s3:Delete*", "AccessDenied", status=403, times=None)
+    with pytest.raises(QuotaExceededError):
+        there.start(TRAINS, **MODEL)
+    (left,) = there.jobs.list("flights")
+    assert left.reason == NOT_STARTED
+
+
+@pytest.mark.parametrize("outputs", [("model",), ("clean",)])
+def test_every_machine_knows_the_others_and_keeps_its_own_record(there, outputs: tuple) -> None:
+    text = "from cloudml import runtime\njob = runtime.job()\nprint(job.current_host, 'of', *job.hosts)\n"
+    there.start(text, outputs=outputs, nodes=2)
+    assert there.over().state is JobState.SUCCEEDED
+    assert set(there.logs.read("jobs", NAME, "").lines) == {
+        "algo-1 of algo-1 algo-2",
+        "[algo-2] algo-2 of algo-1 algo-2",
+    }
+    record = f"jobs/{NAME}/output/data/_cloudml"
+    assert {f"{record}/status.json", f"{record}/hosts/algo-2/status.json"} <= there.objects("jobs")

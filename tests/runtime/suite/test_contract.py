@@ -54,12 +54,13 @@ class ContractTest(unittest.TestCase):
             self.assertIsNone(contract.opt_ml({"CLOUDML_OPT_ML": root + "/absent", "CLOUDML_PROVIDER": "aws"}))
 
     def test_hosts_come_from_the_provider(self):
-        with tempfile.TemporaryDirectory() as root:
-            os.makedirs(root + "/input/config")
-            with open(root + "/input/config/resourceconfig.json", "w") as file:
-                json.dump({"hosts": ["algo-1", "algo-2"], "current_host": "algo-2"}, file)
-            environ = {"CLOUDML_OPT_ML": root, "CLOUDML_PROVIDER": "aws"}
-            self.assertEqual(contract.hosts(environ), (["algo-1", "algo-2"], "algo-2"))
+        for place in ("/input/config", "/config"):  # of a training job, of a processing job
+            with tempfile.TemporaryDirectory() as root:
+                os.makedirs(root + place)
+                with open(root + place + "/resourceconfig.json", "w") as file:
+                    json.dump({"hosts": ["algo-1", "algo-2"], "current_host": "algo-2"}, file)
+                environ = {"CLOUDML_OPT_ML": root, "CLOUDML_PROVIDER": "aws"}
+                self.assertEqual(contract.hosts(environ), (["algo-1", "algo-2"], "algo-2"))
         pools = {"workerpool0": ["a:2222"], "workerpool1": ["b:2222", "c:2222"]}
         spec = {"cluster": pools, "task": {"type": "workerpool1", "index": 1}}
         environ = {"CLOUDML_PROVIDER": "gcp", "CLUSTER_SPEC": json.dumps(spec)}

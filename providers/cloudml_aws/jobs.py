@@ -18,15 +18,15 @@ from cloudml.errors import (
     NotFoundError,
     ProviderError,
 )
+from cloudml.plan import Call, Plan
 from cloudml.status import JobState, JobStatus
-from cloudml_aws import cards, finding, names, processing, training
+from cloudml_aws import cards, finding, names, processing, running, training, words
 from cloudml_aws.kinds import KINDS, TRAINING, Kind, kind
 from cloudml_aws.states import DELETING, Told, lift, moment, native_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cloudml.plan import Call, Plan
     from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
     from cloudml.storage import Storage
@@ -45,9 +45,19 @@ REFUSED = (AlreadyExistsError, ConflictError, InvalidRequestError)
 
 
 def lower(resource: JobResource, places: Places, settings: AwsSettings) -> Plan:
-    """The transfer of the code, and CreateTrainingJob or CreateProcessingJob."""
-    lowering = training.lower if kind(resource.spec) is TRAINING else processing.lower
-    return lowering(resource, places, settings)
+    """The transfer of the code, and the one request that starts the job.
+
+    Raises:
+        UnsupportedError: SageMaker has no such machine or image, or a limit is passed; a word of the `aws` block is
+            set from the rest of the file.
+    """
+    path, found = resource.identity.resource, kind(resource.spec)
+    lowering = training if found is TRAINING else processing
+    there = running.container(resource, settings)
+    request = running.said(lowering.body(resource, there, places, settings))
+    merged = words.merge(f"{path}.aws", resource.spec.native.get("aws", {}), request)
+    calls = (running.upload(resource, found, places), Call(found.operation("Create"), merged))
+    return Plan(calls, (*running.notes(resource, there, settings), *lowering.notes(resource)))
 
 
 def came_to_nothing(state: JobState) -> bool:
@@ -104,7 +114,10 @@ class AwsJobs:
         raise NotFoundError(f"there is no job `{native}`", operation=TRAINING.operation("Describe"))
 
     def list(self, project: str) -> Iterator[JobStatus]:
-        """Every job of the project, as far as summaries and tags tell: no request for each."""
+        """Every job of the project, as far as summaries and tags tell: no request for each.
+
+        So a script that its driver ended because its time was up is a failed one here; `get` tells the difference.
+        """
         yield from finding.jobs(self.clients, self._storage(), self.places, project)
 
     def cancel(self, name: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml.plan import Call, Note, Plan
-from cloudml_aws import names, running, words
+from cloudml.plan import Note
+from cloudml_aws import names, running
 from cloudml_aws.kinds import PROCESSING
 from cloudml_aws.places import CODE
 from cloudml_aws.places import PROCESSING as FOLDER
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
     from cloudml_aws.settings import AwsSettings
 
 OUTPUT = "output"
-
-
-def lower(resource: JobResource, places: Places, settings: AwsSettings) -> Plan:
-    """The transfer of the code and the one request that starts the job.
-
-    Raises:
-        UnsupportedError: SageMaker has no such machine or image, or a limit is passed; a word of the `aws` block is
-            set from the rest of the file.
-    """
-    there = running.container(resource, settings)
-    block = resource.spec.native.get("aws", {})
-    request = running.said(body(resource, there, places, settings))
-    call = Call(PROCESSING.operation("Create"), words.merge(f"{resource.identity.resource}.aws", block, request))
-    notes = (*running.notes(resource, there, settings), *_metric_notes(resource))
-    return Plan((running.upload(resource, PROCESSING, places), call), notes)
 
 
 def body(resource: JobResource, there: Container, places: Places, settings: AwsSettings) -> dict[str, Any]:
@@ -98,7 +83,8 @@ def output(name: str, places: Places) -> dict[str, Any]:
     return {"OutputName": OUTPUT, "S3Output": target}
 
 
-def _metric_notes(resource: JobResource) -> Iterator[Note]:
+def notes(resource: JobResource) -> Iterator[Note]:
+    """What became of the fields that this kind of job does not have."""
     if resource.spec.metrics:
         names_of_them = ", ".join(resource.spec.metrics)
         text = f"kept in the job's record, where cloudml reads them ({names_of_them}); processing jobs have no metrics"

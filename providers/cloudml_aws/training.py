@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cloudml.plan import Call, Note, Plan
-from cloudml_aws import names, running, words
+from cloudml.plan import Note
+from cloudml_aws import names, running
 from cloudml_aws.kinds import TRAINING
 from cloudml_aws.places import CODE
 
@@ -23,21 +23,6 @@ METRICS = 40
 CHECKPOINTS = "/opt/ml/checkpoints"
 WAITS_S = 86_400
 """How long a spot job waits for machines, all in all, besides the time that it may run."""
-
-
-def lower(resource: JobResource, places: Places, settings: AwsSettings) -> Plan:
-    """The transfer of the code and the one request that starts the job.
-
-    Raises:
-        UnsupportedError: SageMaker has no such machine or image, or a limit is passed; a word of the `aws` block is
-            set from the rest of the file.
-    """
-    there = running.container(resource, settings)
-    block = resource.spec.native.get("aws", {})
-    request = running.said(body(resource, there, places, settings))
-    call = Call(TRAINING.operation("Create"), words.merge(f"{resource.identity.resource}.aws", block, request))
-    notes = (*running.notes(resource, there, settings), *_metric_notes(resource))
-    return Plan((running.upload(resource, TRAINING, places), call), notes)
 
 
 def body(resource: JobResource, there: Container, places: Places, settings: AwsSettings) -> dict[str, Any]:
@@ -106,7 +91,8 @@ def stopping(resource: JobResource) -> dict[str, int | None]:
     }
 
 
-def _metric_notes(resource: JobResource) -> Iterator[Note]:
+def notes(resource: JobResource) -> Iterator[Note]:
+    """What became of the fields that this kind of job does not have."""
     if len(resource.spec.metrics) > METRICS:
         left = ", ".join(resource.spec.metrics[METRICS:])
         text = f"kept in the job's record, where cloudml reads them; SageMaker itself follows {METRICS}, without {left}"

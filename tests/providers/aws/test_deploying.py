@@ -25,7 +25,6 @@ from cloudml.status import State
 from cloudml_aws.clients import Clients
 from cloudml_aws.double import KEY, SECRET, double
 from cloudml_aws.endpoints import AwsEndpoints
-from cloudml_aws.logs import AwsLogs
 from cloudml_aws.models import AwsModels
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NOT_STARTED = "its code is being sent, or starting it was interrupted"
 PAGE = 100
 SECTION = "jobs"
-PROJECT = "cloudml-project"
+PROJECT, RESOURCE = "cloudml-project", "cloudml-resource"
 
 Key = tuple[str, str]
 """The key of a kind, and a job's name in small letters, as resource names have it."""
@@ -42,10 +42,15 @@ def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> It
     for (kind, name), summary in found.items():
         untold = (kind, name) not in tagged and name in kept
         whose = _card(storage, places, name).get("tags", {}) if untold else tagged.get((kind, name), {})
-        if whose.get(PROJECT) == project and KINDS[kind].status(summary) != DELETING:
+        if _ours(whose, project) and KINDS[kind].status(summary) != DELETING:
             yield lift(KINDS[kind], summary, Told(tags=whose))
     for name in kept - {name for _, name in found}:
         yield from _kept(clients, name, _card(storage, places, name), project)
+
+
+def _ours(tags: Mapping[str, str], project: str) -> bool:
+    """Whether a job is one of the project's; the runs of its monitors are not."""
+    return tags.get(PROJECT) == project and tags.get(RESOURCE, f"{SECTION}.").startswith(f"{SECTION}.")
 
 
 def tags(clients: Clients, arn: str) -> dict[str, str]:
@@ -90,7 +95,7 @@ def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:
 def _kept(clients: Clients, name: str, card: Mapping[str, Any], project: str) -> Iterator[JobStatus]:
     """The job of a card: one so new that no list has it yet, or one that was never started."""
     whose = card.get("tags", {})
-    if whose.get(PROJECT) != project:
+    if not _ours(whose, project):
         return
     kind = KINDS.get(card.get("kind", ""))
     description = _described(clients, (kind.key, name)) if kind else None
@@ -103,7 +108,7 @@ def _kept(clients: Clients, name: str, card: Mapping[str, Any], project: str) ->
 def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
     whose = card["tags"]
     return JobStatus(
-        resource=whose["cloudml-resource"],
+        resource=whose[RESOURCE],
         name=name,
         project=whose[PROJECT],
         hash=whose.get("cloudml-hash", ""),

@@ -1,7 +1,7 @@
 """Machines: what was asked -> an instance type, by a table of facts in facts/machines.json (source and date inside).
 
 The rule: of those that have at least the CPUs and memory, and exactly the accelerators, that were asked for, the one
-with the fewest CPUs; among these the families of `FAMILIES` first, which every region has and new accounts may use, then
+with the fewest CPUs; among these the families of `FAMILIES` first, which new accounts may use in every region, then
 the least memory; burstable ones last.
 """
 

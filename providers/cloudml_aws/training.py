@@ -97,12 +97,13 @@ def metric_definitions(metrics: Sequence[str]) -> list[dict[str, str]]:
     ]
 
 
-def stopping(resource: JobResource) -> dict[str, int]:
+def stopping(resource: JobResource) -> dict[str, int | None]:
     """SageMaker's own time limits; the one for waiting is understood for spot jobs only."""
     limit = running.limit_s(resource.spec.timeout, TRAINING)
-    if not resource.spec.spot:
-        return {"MaxRuntimeInSeconds": limit}
-    return {"MaxRuntimeInSeconds": limit, "MaxWaitTimeInSeconds": limit + WAITS_S}
+    return {
+        "MaxRuntimeInSeconds": limit,
+        "MaxWaitTimeInSeconds": limit + WAITS_S if resource.spec.spot else None,
+    }
 
 
 def _metric_notes(resource: JobResource) -> Iterator[Note]:

@@ -308,3 +308,21 @@ def test_listing_asks_for_no_job_by_itself(there) -> None:
     assert "DescribeTrainingJob" not in asked
     assert "ListTags" not in asked
     assert len(asked) <= 5
+
+
+def test_the_runs_of_a_monitor_are_no_jobs_of_the_project(there) -> None:
+    there.start(outputs=("clean",))
+    (body,) = there.sent("sagemaker:CreateProcessingJob")
+    tags = [
+        {"Key": "cloudml-project", "Value": "flights"},
+        {"Key": "cloudml-resource", "Value": "monitors.drift"},
+    ]
+    there.clients.send("sagemaker:CreateProcessingJob", {**body, "ProcessingJobName": "flights-run-1", "Tags": tags})
+    assert [one.name for one in there.jobs.list("flights")] == [NAME]
+
+
+def test_a_list_of_many_pages_is_whole(there, monkeypatch) -> None:
+    monkeypatch.setattr("cloudml_aws.finding.PAGE", 2)
+    for number in range(5):
+        there.start(name=f"job{number}", digest=str(number) * 64)
+    assert len({one.name for one in there.jobs.list("flights")}) == 5

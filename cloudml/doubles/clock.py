@@ -63,6 +63,10 @@ class Clock:
         self._local = threading.local()
         self._ticker: threading.Thread | None = None
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def now(self) -> datetime:
         """The moment, in UTC."""
         return self._start + timedelta(seconds=self.seconds())
@@ -71,9 +75,9 @@ class Clock:
         """The seconds since the start."""
         return (time.monotonic() - self._began) * self._pace + self._ahead
 
-    def at(self, seconds: float, action: Callable[[], None], key: Hashable = None) -> Callable[[], None]:
+    def at(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
         """Do something when that many seconds have passed; what is given back calls it off."""
-        due = self._put(seconds, action, key)
+        due = self._put(seconds, action)
 
         def call_off() -> None:
             due.over = True
@@ -187,7 +191,7 @@ class Clock:
             if getattr(due.action, "rouses", False):
                 due.action()
 
-    def _put(self, seconds: float, action: Callable[[], None], key: Hashable) -> _Due:
+    def _put(self, seconds: float, action: Callable[[], None], key: Hashable = None) -> _Due:
         due = _Due(self.seconds() + max(seconds, 0.0), next(self._numbers), action, key)
         with self._changed:
             heapq.heappush(self._due, due)

@@ -1,8 +1,8 @@
 """Machines: what was asked -> an instance type, by a table of facts in facts/machines.json (source and date inside).
 
 The rule: of those that have at least the CPUs and memory, and exactly the accelerators, that were asked for, the one
-with the fewest CPUs, then the least memory; burstable ones last; among equals the families of `FAMILIES` first, which
-every region has and new accounts may use.
+with the fewest CPUs; among these the families of `FAMILIES` first, which new accounts may use in every region, then
+the least memory; burstable ones last.
 """
 
 from __future__ import annotations
@@ -116,10 +116,11 @@ def _fits(row: Mapping[str, Any], spec: MachineSpec) -> bool:
     return bool(enough and named and row["gpus"] == gpus)
 
 
-def _rank(name: str) -> tuple[bool, int, float, int, str]:
+def _rank(name: str) -> tuple[bool, int, bool, float, int, str]:
     row, family = table()[name], name.removeprefix(PREFIX).partition(".")[0]
     preferred = FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
-    return bool(row["burstable"]), row["cpus"], row["memory_gib"], preferred, name
+    known = preferred < len(FAMILIES)
+    return bool(row["burstable"]), row["cpus"], not known, row["memory_gib"], preferred, name
 
 
 def _words(spec: MachineSpec) -> str:

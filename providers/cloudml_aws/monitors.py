@@ -25,6 +25,7 @@ from cloudml.plan import Call, Note, Plan
 from cloudml.status import CheckResult, JobState, JobStatus, MonitorReport, MonitorStatus, State, Verdict
 from cloudml_aws import analysing, schedules, settling
 from cloudml_aws.names import fit, native
+from cloudml_aws.states import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
 PUT = "s3:PutObject"
 CARD = "monitor.json"
 POLL_S = (5.0, 30.0)
-STATES: Mapping[str, JobState] = {
-    "InProgress": JobState.RUNNING,
-    "Completed": JobState.SUCCEEDED,
-    "Failed": JobState.FAILED,
-    "Stopping": JobState.STOPPING,
-    "Stopped": JobState.CANCELLED,
-}
 
 
 def lower(resource: MonitorResource, places: Places, settings: AwsSettings) -> dict[str, Any]:

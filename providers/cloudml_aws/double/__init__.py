@@ -13,13 +13,14 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
-    from types import TracebackType
 
     from cloudml.doubles.clock import Clock
     from cloudml.doubles.faults import Faults
@@ -88,10 +89,10 @@ class Double:
         shutil.rmtree(self.world.folder, ignore_errors=True)
 
 
-class double:  # noqa: N801  reads as the function that it is
-    """A double for the length of a `with`.
+class Wanted(TypedDict, total=False):
+    """What a double shall be.
 
-    Args:
+    Attributes:
         region: The region that it is.
         account: The account's number.
         bucket: A bucket that is there from the start; none when empty.
@@ -101,41 +102,31 @@ class double:  # noqa: N801  reads as the function that it is
         port: Where it listens; a free port when 0.
     """
 
-    def __init__(
-        self,
-        *,
-        region: str = REGION,
-        account: str = ACCOUNT,
-        bucket: str = BUCKET,
-        role_arn: str = "",
-        start: datetime | None = None,
-        **more: Any,
-    ) -> None:
-        self._said = {
-            "region": region,
-            "account": account,
-            "role_arn": role_arn or f"arn:aws:iam::{account}:role/cloudml",
-        }
-        self._bucket, self._start = bucket, start
-        self._pace, self._port = float(more.pop("pace", 1.0)), int(more.pop("port", 0))
-        if more:
-            raise TypeError(f"double() knows no {', '.join(more)}")
-        self._open: Double | None = None
-
-    def __enter__(self) -> Double:
-        self._open = opened(self._said, self._start, self._pace, self._port)
-        if self._bucket:
-            self._open.provision(self._bucket)
-        return self._open
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._open is not None:
-            self._open.close()
+    region: str
+    account: str
+    bucket: str
+    role_arn: str
+    start: datetime | None
+    pace: float
+    port: int
 
 
-def opened(said: dict[str, str], start: datetime | None, pace: float, port: int) -> Double:
+@contextmanager
+def double(**wanted: Unpack[Wanted]) -> Iterator[Double]:
+    """A double for the length of a `with`; see `Wanted` for what may be said."""
+    unknown = set(wanted) - set(Wanted.__annotations__)
+    if unknown:
+        raise TypeError(f"double() knows no {', '.join(sorted(unknown))}; it knows {', '.join(Wanted.__annotations__)}")
+    aws = opened(wanted)
+    try:
+        if bucket := wanted.get("bucket", BUCKET):
+            aws.provision(bucket)
+        yield aws
+    finally:
+        aws.close()
+
+
+def opened(wanted: Wanted) -> Double:
     """Start a double; `close` stops it."""
     from cloudml.doubles.clock import Clock
     from cloudml.doubles.faults import Faults
@@ -143,22 +134,23 @@ def opened(said: dict[str, str], start: datetime | None, pace: float, port: int)
     from cloudml_aws.double.server import Server
     from cloudml_aws.double.world import World
 
+    region, account = wanted.get("region", REGION), wanted.get("account", ACCOUNT)
     world = World(
-        region=said["region"],
-        account=said["account"],
-        role_arn=said["role_arn"],
-        clock=Clock(start, pace=pace),
+        region=region,
+        account=account,
+        role_arn=wanted.get("role_arn") or f"arn:aws:iam::{account}:role/cloudml",
+        clock=Clock(wanted.get("start"), pace=wanted.get("pace", 1.0)),
         faults=Faults(),
-        objects=Objects(f"{next(_numbers):012d}", said["region"]),
+        objects=Objects(f"{next(_numbers):012d}", region),
         folder=Path(tempfile.mkdtemp(prefix="cloudml-double-")),
     )
-    server = Server(world, port)
+    server = Server(world, wanted.get("port", 0))
     world.environ.update(
         AWS_ENDPOINT_URL=server.url,
         AWS_ACCESS_KEY_ID=KEY,
         AWS_SECRET_ACCESS_KEY=SECRET,
-        AWS_DEFAULT_REGION=said["region"],
-        AWS_REGION=said["region"],
+        AWS_DEFAULT_REGION=region,
+        AWS_REGION=region,
         AWS_EC2_METADATA_DISABLED="true",
     )
     return Double(server.url, world, server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from zlib import crc32
 
 from cloudml_aws.double.refusals import Refused
 from cloudml_aws.double.wire import Answer
@@ -85,13 +86,27 @@ def instances() -> list[str]:
     return found
 
 
+def code(name: str) -> str:
+    """The code of a quota: made up, but always the same."""
+    return f"L-{crc32(name.encode()):08X}"
+
+
+def quota(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """One quota by its code."""
+    for kind in instances():
+        for purpose in PURPOSES:
+            if code(f"{kind} for {purpose}") == asked["QuotaCode"]:
+                return {"Quota": _quota(world, f"{kind} for {purpose}")}
+    raise Refused("NoSuchResourceException", "The request failed because the specified quota does not exist.", 400)
+
+
 def _quota(world: World, name: str) -> dict[str, Any]:
     fault = world.domain("quota", name)
     return {
         "ServiceCode": "sagemaker",
         "ServiceName": "Amazon SageMaker",
         "QuotaName": name,
-        "QuotaCode": f"L-{abs(hash(name)) % 0xFFFFFFFF:08X}",
+        "QuotaCode": code(name),
         "QuotaArn": f"{world.arn('servicequotas', 'sagemaker')}",
         "Value": float(fault.facts.get("value", 0)) if fault else QUOTA,
         "Unit": "None",
@@ -102,4 +117,8 @@ def _quota(world: World, name: str) -> dict[str, Any]:
 
 STS: Mapping[str, Any] = {"GetCallerIdentity": identity}
 IAM: Mapping[str, Any] = {"SimulatePrincipalPolicy": simulate, "GetRole": role}
-QUOTAS: Mapping[str, Any] = {"ListServiceQuotas": quotas, "ListAWSDefaultServiceQuotas": quotas}
+QUOTAS: Mapping[str, Any] = {
+    "GetServiceQuota": quota,
+    "ListServiceQuotas": quotas,
+    "ListAWSDefaultServiceQuotas": quotas,
+}

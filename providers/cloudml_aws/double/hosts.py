@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudml.doubles import containers
+from cloudml.doubles.clock import ClosedError
 from cloudml.doubles.containers import Box, Container
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def start(
     world: World, host: Host, command: Sequence[str], environment: Mapping[str, str], on_line: Callable[[str], None]
 ) -> None:
     """Start a host's container; each line also tells the clock that something happened."""
+    if world.clock.closed:
+        raise ClosedError
     why_not = containers.forbidden()
     binds = {ROOT: host.folder}
     scratch = host.folder.with_name(f"{host.folder.name}.scratch")

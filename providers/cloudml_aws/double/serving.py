@@ -17,6 +17,7 @@ from cloudml_aws.double import hosts, models
 from cloudml_aws.double.hosts import Host
 from cloudml_aws.double.jobs import DownloadError
 from cloudml_aws.double.objects import relative, split
+from cloudml_aws.double.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,9 +123,12 @@ class Server:
         self._world.say(self.group, self.stream, line)
 
     def _container(self) -> dict[str, Any]:
-        record: Record = self._world.need("model", self.variant["ModelName"])
-        first = record.get("PrimaryContainer") or record["Containers"][0]
-        return models.resolve(self._world, first)
+        """The model's container, now; the model may have been deleted since the configuration was made."""
+        try:
+            record: Record = self._world.need("model", self.variant["ModelName"])
+            return models.resolve(self._world, record.get("PrimaryContainer") or record["Containers"][0])
+        except Refused as refusal:
+            raise CannotStartError(refusal.message) from refusal
 
     def _lay_out(self, container: Mapping[str, Any]) -> None:
         folder = self._host.folder / "model"

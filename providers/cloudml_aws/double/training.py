@@ -271,7 +271,7 @@ def _end(world: World, record: Record, ending: Ending) -> None:
     """Upload what is left, and say how the job ended."""
     step(world, record, "Uploading")
     failed = ending.code != 0 and not ending.stopped
-    _upload(world, record, model=not failed)
+    _upload(world, record)
     world.pass_time("uploading")
     if ending.stopped == "time":
         over(world, record, "Stopped", "MaxRuntimeExceeded")
@@ -291,15 +291,14 @@ def failure(ending: Ending) -> str:
     return f"AlgorithmError: {text[: 1024 - 40]}, exit code: {ending.code}"
 
 
-def _upload(world: World, record: Record, *, model: bool) -> None:
+def _upload(world: World, record: Record) -> None:
+    """Send the model and the other outputs to S3, also those of a job that failed."""
     output = record["OutputDataConfig"]
     base = f"{output['S3OutputPath'].rstrip('/')}/{record['TrainingJobName']}/output"
     folders = sorted((record["_folder"] / str(record["_attempt"])).glob("algo-*[0-9]"), reverse=True)
     plain = output.get("CompressionType") == "NONE"
     for name, inside, archive in (("model", "model", "model.tar.gz"), ("data", "output/data", "output.tar.gz")):
         full = [folder / inside for folder in folders if any((folder / inside).iterdir())]
-        if name == "model" and not model:
-            continue
         if plain:
             for folder in full:
                 world.objects.send(folder, f"{base}/{name}")

@@ -87,7 +87,6 @@ class World:
     tables: dict[str, Table] = field(
         default_factory=lambda: {kind: Table(kind, said) for kind, said in MISSING.items()}
     )
-    closing: list[Callable[[], None]] = field(default_factory=list)
     live: dict[str, Any] = field(default_factory=dict)
     latencies: dict[str, float] = field(default_factory=lambda: dict(LATENCIES))
 

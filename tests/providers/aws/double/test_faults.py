@@ -195,6 +195,9 @@ def test_quotas_are_what_they_are_told_to_be(cloud):
     found = {one["QuotaName"]: one["Value"] for page in pages for one in page["Quotas"]}
     assert found["ml.m5.large for training job usage"] == 0
     assert found["ml.m5.large for endpoint usage"] > 0
+    first = cloud.quotas.list_service_quotas(ServiceCode="sagemaker", MaxResults=1)["Quotas"][0]
+    same = cloud.quotas.get_service_quota(ServiceCode="sagemaker", QuotaCode=first["QuotaCode"])["Quota"]
+    assert same["QuotaName"] == first["QuotaName"]
 
 
 def test_every_request_is_written_down(cloud):

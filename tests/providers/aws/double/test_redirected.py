@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 
 import pytest
 
@@ -32,16 +34,22 @@ def test_a_training_job_runs_in_its_own_folder(forbidding):
     assert forbidding.get("out/job/output/model/m") == b"1"
 
 
-def test_so_does_the_toolkit(forbidding):
+def test_so_does_the_toolkit_with_code_from_the_bucket(forbidding):
+    script = b"import os; print('in', os.environ['SM_MODEL_DIR'])"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo("main.py")
+        info.size = len(script)
+        archive.addfile(info, io.BytesIO(script))
+    forbidding.put("code.tar.gz", buffer.getvalue())
     forbidding.train(
-        "import os; print(os.environ['SM_MODEL_DIR'])",
+        "",
         AlgorithmSpecification={"ContainerEntrypoint": None},
         Environment={"SAGEMAKER_PROGRAM": "main.py"},
-        HyperParameters={"sagemaker_submit_directory": "s3://cloudml-double/code.tar.gz"},
+        HyperParameters={"sagemaker_submit_directory": '"s3://cloudml-double/code.tar.gz"'},
     )
-    job = forbidding.trained()
-    assert job["TrainingJobStatus"] == "Failed"
-    assert any("NoSuchKey" in line for line in forbidding.printed("/aws/sagemaker/TrainingJobs"))
+    assert forbidding.trained()["TrainingJobStatus"] == "Completed"
+    assert forbidding.printed("/aws/sagemaker/TrainingJobs")[-1].startswith("in /")
 
 
 def test_an_endpoint_serves_from_its_own_folder(forbidding):

@@ -113,9 +113,10 @@ def test_lines_are_in_the_log_while_the_job_runs(cloud):
     ],
 )
 def test_a_script_that_fails_fails_the_job_with_what_it_left(cloud, left, reason):
-    cloud.train(f"import sys\n{left}\nsys.exit(3)")
+    cloud.train(f"import sys\nopen('/opt/ml/output/data/partial', 'w').write('1')\n{left}\nsys.exit(3)")
     job = cloud.trained()
     assert (job["TrainingJobStatus"], job["SecondaryStatus"], job["FailureReason"]) == ("Failed", "Failed", reason)
+    assert cloud.get("out/job/output/data/partial") == b"1"
 
 
 def test_several_nodes_are_several_containers_that_know_each_other(cloud):

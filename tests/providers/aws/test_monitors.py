@@ -130,7 +130,7 @@ def test_a_card_says_how_the_monitor_stands(lacking, latest, state, verdict) -> 
 
 
 def test_every_state_of_a_processing_job_is_known() -> None:
-    assert set(monitors.STATES) == set(service_model("sagemaker").shape_for("ProcessingJobStatus").enum)
+    assert set(service_model("sagemaker").shape_for("ProcessingJobStatus").enum) <= set(monitors.STATES)
     said = {"ProcessingJobName": "x", "ProcessingJobStatus": "SomethingNew"}
     assert monitors.lift_job(said).state is JobState.UNKNOWN
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cloudml.up import UpResult
 
 
+PATIENCE_S = 60.0
+"""For so long a monitor of a rehearsal waits for the capture."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalResult:
     """What a rehearsal saw.
@@ -104,10 +108,25 @@ def sample(spec: EndpointSpec, root: Path) -> bytes:
 
 
 def _run(session: Session, name: str, listener: Listener) -> MonitorReport:
-    native = f"{session.spec.project}-{name}"
-    report = session.provider.monitors.run(native, since=None, until=None, progress=SILENT)
+    """One run of a monitor, again while the capture, which trails the answers, lacks what the rehearsal asked."""
+    native, asked = f"{session.spec.project}-{name}", _asked(session, name)
+    patience = PATIENCE_S
+    while True:
+        report = session.provider.monitors.run(native, since=None, until=None, progress=SILENT)
+        if report.rows >= asked or patience <= 0:
+            break
+        patience -= session.waiter.pause(session.waiter.first_s)
     _say(listener, f"monitors.{name}", f"{report.state}: {report.rows} rows against {report.baseline_rows}")
     return report
+
+
+def _asked(session: Session, name: str) -> int:
+    """How many rows of this rehearsal the monitor will find: all that were sent, where all are recorded."""
+    watched = session.spec.monitors[name].endpoint.partition(".")[2]
+    spec = session.spec.endpoints.get(watched)
+    if spec is None or spec.capture < 1:
+        return 0
+    return len(json.loads(sample(spec, session.root))["instances"])
 
 
 def _say(listener: Listener, resource: str, message: str) -> None:

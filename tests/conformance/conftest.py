@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from sample import SETTINGS
 
 from cloudml import plugins
 from cloudml.client import Client
@@ -77,12 +78,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def settings(name: str) -> dict[str, str]:
     """What a target of that provider says in these tests; what a double then provides."""
     return SETTINGS.get(name, {})
-
-
-SETTINGS: dict[str, dict[str, str]] = {
-    "local": {},
-    "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
-}
 
 
 @pytest.fixture(params=plugins.names())

@@ -38,3 +38,10 @@ def monitor(**changes: Any) -> MonitorSpec:
         "checks": ({"metric": "psi", "max": 0.2}, {"metric": "missing", "max": 0.05}),
     }
     return MonitorSpec(**{**base, **changes})
+
+
+SETTINGS: dict[str, dict[str, str]] = {
+    "local": {},
+    "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
+}
+"""What a target of each provider says in tests; what its double then provides."""

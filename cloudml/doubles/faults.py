@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DENIALS = frozenset({"AccessDenied", "AccessDeniedException"})
 """Codes that mean a missing permission."""
@@ -45,6 +45,7 @@ class Fault:
         about: A pattern of what the request or the domain fault is about, such as a job's name.
         first: The how manieth matching time is the first that it strikes.
         times: How often it strikes; None for ever.
+        then: What else happens at that moment, such as the end of the client; with DROP, LOSE and HOLD.
         seen: How often it matched.
         struck: How often it happened.
     """
@@ -59,11 +60,17 @@ class Fault:
     first: int = 1
     times: int | None = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
+    then: Callable[[], None] | None = field(default=None, repr=False)
     seen: int = 0
     struck: int = 0
 
     def matches(self, subject: str, about: str) -> bool:
         return fnmatchcase(subject, self.subject) and fnmatchcase(about, self.about)
+
+    def happened(self) -> None:
+        """Let happen what else happens."""
+        if self.then is not None:
+            self.then()
 
 
 class Faults:

@@ -7,7 +7,6 @@ and an endpoint's plan needs its name only. A version has neither name nor tags 
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,12 +15,12 @@ from cloudml import shipping
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
-from cloudml_aws import images, serving, settling
+from cloudml_aws import cards, images, serving, settling
 from cloudml_aws.names import group, native, tags
 from cloudml_aws.versions import Registry, described, facts, failure, measured, metadata, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from cloudml.resources import Identity, ModelResource
     from cloudml_aws.clients import Clients
@@ -224,7 +223,6 @@ class AwsModels:
                 raise
         finally:
             self._registry.leave_one(identity)
-        self._storage.remove([self._marker(name)])
         return settling.seen(lambda: self.get(name), self.clients.sleep)
 
     def _mending(self, identity: Identity, there: Sequence[Mapping[str, Any]]) -> bool:
@@ -255,7 +253,7 @@ class AwsModels:
 
         name, storage = native(resource.identity), self._storage
         folder, artifact = self.places.model(name), self.places.path(resource.artifact)
-        storage.write(self._marker(name), json.dumps(dict(resource.identity.tags)).encode())
+        cards.write(storage, self.places.card("models", name), resource.identity.tags)
         if not storage.copy_folder(artifact, folder):
             raise NotFoundError(
                 f"`{resource.artifact}` is not there: job `{resource.job}` has not succeeded, or was deleted",
@@ -290,7 +288,7 @@ class AwsModels:
             if said.get("project") == project and said["name"] not in known:
                 known.add(said["name"])
                 yield self._lifted(version, served=said["name"] in served)
-        yield from (one for one in self._begun() if one.project == project and one.name not in known)
+        yield from (one for one in self._begun(known) if one.project == project)
 
     def delete(self, name: str) -> None:
         """Remove the SageMaker model, the files, the version, and the group with its last version.
@@ -306,7 +304,7 @@ class AwsModels:
             if ours and not tuple(self._registry.versions((a_group,))):
                 with suppress(ConflictError, AlreadyExistsError):  # another version came at this moment
                     self._registry.gone("sagemaker:DeleteModelPackageGroup", {"ModelPackageGroupName": a_group})
-        self._storage.remove([self._marker(name)])
+        cards.remove(self._storage, self.places.card("models", name))
 
     @property
     def _registry(self) -> Registry:
@@ -316,16 +314,13 @@ class AwsModels:
     def _storage(self) -> Any:
         return self.clients.storage(self.places.root)
 
-    def _marker(self, name: str) -> str:
-        """Where it is written down that *name* is being registered, until it is."""
-        return f"registering/{name}.json"
-
-    def _begun(self) -> Iterator[ModelStatus]:
+    def _begun(self, known: Container[str]) -> Iterator[ModelStatus]:
         """What was begun and came not so far as the registry."""
-        for listed in tuple(self._storage.list("registering")):
+        for name in cards.listed(self._storage, self.places.card("models", "")):
+            if name in known:
+                continue
             with suppress(NotFoundError):
-                said = json.loads(self._storage.read(listed.path))
-                name = listed.path.rpartition("/")[2].removesuffix(".json")
+                said = cards.read(self._storage, self.places.card("models", name))
                 yield ModelStatus(
                     resource=said["cloudml-resource"],
                     name=name,
@@ -333,7 +328,6 @@ class AwsModels:
                     hash=said["cloudml-hash"],
                     state=State.FAILED,
                     reason=INTERRUPTED,
-                    created=listed.modified,
                     uri=self.places.uri(f"{self.places.model(name)}/"),
                 )
 

@@ -2,7 +2,7 @@
 
 <prefix>/<project>/
   datasets/<name>/                the files; datasets/<name>.json, written last, lists them
-  cards/<section>/<name>.json     whose a dataset or a job is; written before anything else of it, removed last
+  cards/<section>/<name>.json     whose a dataset, job or model is; written first, removed last
   jobs/<name>/code/               the code that travelled, the runtime, and the job's request
   jobs/<name>/output/model/       what a training job left in /opt/ml/model
   jobs/<name>/output/data/<name>/ its other outputs, and those of a processing job; _cloudml/ is the record
@@ -70,7 +70,7 @@ class Places:
         return f"jobs/{name}/output/data"
 
     def card(self, section: str, name: str) -> str:
-        """What is kept of a dataset or a job besides what lies in its own folder."""
+        """What is kept of a dataset, a job or a model besides what lies in its own folder."""
         return f"cards/{section}/{name}"
 
     def record(self, name: str) -> str:

@@ -108,6 +108,7 @@ class Front:
         if fault.kind is Kind.REFUSE:
             return wire.refused(asked, Refused(fault.code, fault.message, fault.status))
         if fault.kind is Kind.DROP:
+            fault.happened()
             raise DroppedError
         if fault.kind is Kind.DELAY:
             self._world.clock.advance(fault.seconds)
@@ -120,6 +121,7 @@ class Front:
                 pass
         else:
             self.answer(asked)
+        fault.happened()
         if fault.kind is Kind.HOLD:
             _hold(environ)
         raise DroppedError

@@ -1,0 +1,57 @@
+"""A client that can be killed at no cost: it loads everything once, and forks for each `up`.
+
+``python client.py FOLDER TARGET`` reads a line for each `up` from standard input, and answers with two: the number of
+the process that does it, and then how that ended. The pauses between two looks are short; all else is what a user runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from cloudml import load, targets
+from cloudml.seam import Context
+from cloudml.session import Session
+from cloudml_aws import plugin
+from cloudml_aws.clients import Clients, service_model
+
+SERVICES = ("sagemaker", "logs", "scheduler", "application-autoscaling", "resourcegroupstaggingapi")
+SHORT_S = 0.02
+
+
+def up(folder: Path, name: str) -> None:
+    project = load(folder)
+    target = targets.resolve(project.spec, name)
+    pause = threading.Event()
+    clients = Clients(target.settings, sleep=lambda seconds: pause.wait(min(seconds, SHORT_S)) and None)
+    provider = plugin.provider(clients, Context(root=folder, project=project.spec.project))
+    Session(project.spec, folder, target, provider).up()
+
+
+def main(folder: str, name: str) -> None:
+    import boto3  # noqa: F401  before the fork, so that no child pays for it
+
+    for service in SERVICES:
+        service_model(service)
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                up(Path(folder), name)
+                code = 0
+            except BaseException:  # noqa: BLE001  told to the test, which asserts that there is none
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

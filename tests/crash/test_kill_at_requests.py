@@ -1,0 +1,247 @@
+"""`up` on SageMaker dies by SIGKILL at a request; the next `up` reaches the same end, nothing done twice, no orphan.
+
+Being killed before a request is being killed after the one before it, since what is only read changes nothing. So of a
+chain each `up` dies when another request that changes something at a service was carried out, before the answer came:
+every such request is the last of some `up`. Transfers into the bucket, which are many and alike, are cut at points all
+over an `up`, after each of which the very next `up` is let through.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sample import SETTINGS
+
+from cloudml_aws.double import Double, double
+
+HERE = Path(__file__).parent
+POINTS = 12
+CHANGES = re.compile(r"(?!s3:).*:(Create|Update|Delete|Stop|Add|Register|Deregister|Put)\w+")
+
+PROJECT = """
+project: crash
+targets:
+  there: {{provider: aws, region: {region}, bucket: {bucket}, role_arn: "{role_arn}"}}
+datasets:
+  table: {{path: data/*.csv}}
+jobs:
+  prepare:
+    script: prepare.py
+    inputs: {{table: datasets.table}}
+    outputs: [rows]
+    environment: {{JOURNAL: "{journal}"}}
+  train:
+    script: train.py
+    inputs: {{rows: jobs.prepare.rows}}
+    outputs: [model]
+    metrics: [mean]
+    environment: {{JOURNAL: "{journal}"}}
+models:
+  mean:
+    source: jobs.train.model
+    predictor: predict.py:Predictor
+    require: {{jobs.train.mean: ">= 1"}}
+endpoints:
+  mean: {{model: models.mean, capture: 1.0, instances: {{min: 1, max: 2}}}}
+monitors:
+  drift:
+    endpoint: endpoints.mean
+    baseline: jobs.prepare.rows
+    schedule: "0 0 29 2 *"
+    checks: [{{metric: missing, max: 0.5}}]
+"""
+PREPARE = """
+import os, shutil
+from cloudml import runtime
+job = runtime.job()
+with open(os.environ["JOURNAL"], "a") as journal:
+    journal.write("prepare\\n")
+for path in job.inputs["table"].glob("*.csv"):
+    shutil.copy(path, job.outputs["rows"] / path.name)
+"""
+TRAIN = """
+import csv, os
+from cloudml import runtime
+job = runtime.job()
+with open(os.environ["JOURNAL"], "a") as journal:
+    journal.write("train\\n")
+rows = [row for path in job.inputs["rows"].glob("*.csv") for row in csv.DictReader(path.open())]
+mean = sum(float(row["x"]) for row in rows) / len(rows)
+(job.outputs["model"] / "mean.txt").write_text(str(mean))
+job.log_metric("mean", mean)
+"""
+PREDICT = """
+class Predictor:
+    def __init__(self, model):
+        self.mean = float((model / "mean.txt").read_text())
+    def predict(self, instances):
+        return [row["x"] - self.mean for row in instances]
+"""
+
+
+class There:
+    """A project, a double, and a client that does `up` after `up`."""
+
+    def __init__(self, journal: Path, aws: Double, client: subprocess.Popen[str]) -> None:
+        self.journal, self.aws, self.client = journal, aws, client
+
+    def up(self, kills: tuple[tuple[str, int], ...] = ()) -> int:
+        """One `up`, killed at the first of those requests that is carried out; how it ended."""
+        pids: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def kill() -> None:
+            pid = pids.get()
+            pids.put(pid)
+            os.kill(pid, signal.SIGKILL)
+
+        self.aws.faults.clear()
+        for subject, first in kills:
+            self.aws.faults.happen("lose", subject, first=first, then=kill)
+        self.client.stdin.write("up\n")
+        self.client.stdin.flush()
+        pids.put(int(self.client.stdout.readline()))
+        ended = int(self.client.stdout.readline())
+        self.aws.faults.clear()
+        return ended
+
+    def outcome(self) -> dict[str, object]:
+        """All that is there, and how often each script ran."""
+        return {
+            "journal": Counter(self.journal.read_text().split()),
+            "objects": sorted(self.objects()),
+            "services": {what: sorted(names) for what, names in self.services().items()},
+        }
+
+    def differs_from(self, wanted: dict[str, object]) -> dict[str, object]:
+        """Where what is there is not what was *wanted*: there and not there, by what it is."""
+        found = self.outcome()
+        lists = {"objects": found["objects"], **found["services"]}
+        others = {"objects": wanted["objects"], **wanted["services"]}
+        differing = {
+            what: sorted(set(lists[what]) ^ set(others[what])) for what in lists if lists[what] != others[what]
+        }
+        return differing | ({"journal": found["journal"]} if found["journal"] != wanted["journal"] else {})
+
+    def objects(self) -> set[str]:
+        import boto3
+
+        with_keys = boto3.client("s3", endpoint_url=self.aws.url, **self.keys()).get_paginator("list_objects_v2")
+        pages = with_keys.paginate(Bucket=SETTINGS["aws"]["bucket"])
+        found = (item["Key"] for page in pages for item in page.get("Contents", ()))
+        return {re.sub(r"\d{4}/\d\d/\d\d/.*", "captured", key) for key in found}
+
+    def services(self) -> dict[str, list[str]]:
+        import boto3
+
+        client = boto3.client("sagemaker", endpoint_url=self.aws.url, **self.keys())
+        names = {
+            "TrainingJob": "TrainingJobName", "ProcessingJob": "ProcessingJobName", "Endpoint": "EndpointName",
+            "EndpointConfig": "EndpointConfigName", "Model": "ModelName", "ModelPackageGroup": "ModelPackageGroupName",
+        }  # fmt: skip
+        found: dict[str, list[str]] = {}
+        for what, name in names.items():
+            key = "ModelPackageGroupSummaryList" if what == "ModelPackageGroup" else f"{what}Summaries"
+            key = f"{what}s" if what in {"Endpoint", "EndpointConfig", "Model"} else key
+            operation = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", f"list{what}s").lower()
+            found[what] = [one[name] for page in client.get_paginator(operation).paginate() for one in page[key]]
+        versions = client.list_model_packages(ModelPackageType="Versioned")["ModelPackageSummaryList"]
+        scheduler = boto3.client("scheduler", endpoint_url=self.aws.url, **self.keys())
+        scaling = boto3.client("application-autoscaling", endpoint_url=self.aws.url, **self.keys())
+        targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        policies = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+        return {
+            **found,
+            "ModelPackage": [one["ModelPackageArn"] for one in versions],
+            "Schedule": [one["Name"] for one in scheduler.list_schedules()["Schedules"]],
+            "ScalableTarget": [one["ResourceId"] for one in targets],
+            "ScalingPolicy": [one["PolicyName"] for one in policies],
+        }
+
+    def keys(self) -> dict[str, str]:
+        environ = self.aws.environ
+        return {
+            "aws_access_key_id": environ["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": environ["AWS_SECRET_ACCESS_KEY"],
+            "region_name": environ["AWS_REGION"],
+        }
+
+
+@contextmanager
+def beginning(folder: Path, journal: Path):
+    """A small project with everything in it, and nothing of it at the double yet.
+
+    The scripts write into *journal*, which is the same for all: what is made from the same text has the same hash.
+    """
+    journal.write_text("")
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "a.csv").write_text("x\n1\n2\n3\n")
+    for name, text in {"prepare.py": PREPARE, "train.py": TRAIN, "predict.py": PREDICT}.items():
+        (folder / name).write_text(text)
+    (folder / "cloudml.yaml").write_text(PROJECT.format(**SETTINGS["aws"], journal=journal))
+    settings = SETTINGS["aws"]
+    with double(region=settings["region"], bucket=settings["bucket"], role_arn=settings["role_arn"], pace=2000) as aws:
+        command = [sys.executable, str(HERE / "client.py"), str(folder), "there"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **aws.environ}, text=True
+        ) as client:
+            try:
+                yield There(journal, aws, client)
+            finally:
+                client.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("journal") / "journal.txt"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, journal: Path):
+    """How many requests an undisturbed `up` sends, and what there is afterwards."""
+    with beginning(tmp_path_factory.mktemp("undisturbed") / "project", journal) as there:
+        assert there.up() == 0
+        return [one.name for one in there.aws.requests], there.outcome()
+
+
+def test_an_undisturbed_up_does_each_thing_once(undisturbed) -> None:
+    _, outcome = undisturbed
+    assert outcome["journal"] == {"prepare": 1, "train": 1}
+    assert {what: len(names) for what, names in outcome["services"].items()} == {
+        "TrainingJob": 1, "ProcessingJob": 1, "Endpoint": 1, "EndpointConfig": 1, "Model": 1, "ModelPackageGroup": 1,
+        "ModelPackage": 1, "Schedule": 1, "ScalableTarget": 1, "ScalingPolicy": 1,
+    }  # fmt: skip
+
+
+def test_a_chain_of_ups_each_killed_at_another_change_reaches_the_same_end(tmp_path, journal, undisturbed) -> None:
+    requests, outcome = undisturbed
+    changes = list(dict.fromkeys(name for name in requests if CHANGES.fullmatch(name)))
+    assert len(changes) >= 10
+    with beginning(tmp_path / "project", journal) as there:
+        assert {name: there.up(((name, 1),)) for name in changes} == dict.fromkeys(changes, -signal.SIGKILL)
+        assert there.up() == 0
+        assert there.differs_from(outcome) == {}
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_the_next_up_finishes_what_a_killed_one_began(tmp_path, journal, undisturbed, point: int) -> None:
+    requests, outcome = undisturbed
+    with beginning(tmp_path / "project", journal) as there:
+        at = 1 + point * len(requests) * 9 // (10 * POINTS)  # the last tenth may be polls, of which there may be fewer
+        assert there.up((("*", at),)) == -signal.SIGKILL
+        assert there.up() == 0
+        assert there.differs_from(outcome) == {}
+        sent = len(there.aws.requests)
+        assert there.up() == 0
+        changes = [
+            one.name for one in there.aws.requests[sent:] if re.search(r":(Create|Put|Copy|Delete|Update)", one.name)
+        ]
+        assert changes == []

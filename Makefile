@@ -38,7 +38,8 @@ toolkits: install  ## Amazon's serving and training toolkits, each in an environ
 	@$(BIN)/python tests/providers/aws/toolkits/environments.py
 
 .browser/chromium: tests/browser/package-lock.json
-	cd tests/browser && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
+	cd tests/browser && NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-$$SSL_CERT_FILE}" \
+		PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund
 	PATH="$(CURDIR)/$(BIN):$$PATH" node tests/browser/unpack.mjs .browser
 
 demo: install  ## the flights example, end to end

@@ -1,8 +1,8 @@
 """Machines: what was asked -> an instance type, by a table of facts in facts/machines.json (source and date inside).
 
-The rule: of those that have at least the CPUs and memory, and exactly the accelerators, that were asked for, the one
-with the fewest CPUs; among these the families of `FAMILIES` first, which new accounts may use in every region, then
-the least memory; burstable ones last.
+The rule: of those that have at least the CPUs and memory, and exactly the accelerators, that were asked for (the fewest
+that there are, where their name alone was), the one with the fewest CPUs; among these the families of `FAMILIES` first,
+which new accounts may use in every region, then the least memory; burstable ones last.
 """
 
 from __future__ import annotations
@@ -110,17 +110,17 @@ def _asked(spec: MachineSpec) -> bool:
 
 
 def _fits(row: Mapping[str, Any], spec: MachineSpec) -> bool:
-    gpus = spec.gpus if spec.gpus is not None else 1 if spec.gpu else 0
     named = spec.gpu is None or row["gpu"].lower() == spec.gpu.lower()
+    counted = row["gpus"] == (spec.gpus or 0) or (spec.gpus is None and spec.gpu is not None)
     enough = row["cpus"] >= (spec.cpus or 0) and row["memory_gib"] >= (spec.memory.gib if spec.memory else 0)
-    return bool(enough and named and row["gpus"] == gpus)
+    return bool(enough and named and counted)
 
 
-def _rank(name: str) -> tuple[bool, int, bool, float, int, str]:
+def _rank(name: str) -> tuple[bool, int, int, bool, float, int, str]:
     row, family = table()[name], name.removeprefix(PREFIX).partition(".")[0]
     preferred = FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
     known = preferred < len(FAMILIES)
-    return bool(row["burstable"]), row["cpus"], not known, row["memory_gib"], preferred, name
+    return bool(row["burstable"]), row["gpus"], row["cpus"], not known, row["memory_gib"], preferred, name
 
 
 def _words(spec: MachineSpec) -> str:
@@ -128,7 +128,7 @@ def _words(spec: MachineSpec) -> str:
     parts = [f"{spec.cpus} CPUs"] if spec.cpus else []
     parts += [str(spec.memory)] if spec.memory else []
     if spec.gpus or spec.gpu:
-        parts.append(f"{spec.gpus or 1} {spec.gpu or 'accelerators'}")
+        parts.append(f"{spec.gpus or ''} {spec.gpu or 'accelerators'}".strip())
     return " and ".join(parts) or "no accelerators"
 
 

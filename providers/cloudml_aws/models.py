@@ -48,6 +48,7 @@ JUDGED: Mapping[str, str] = {
 }
 """Approval status to why the version is not deployed; empty when it may be."""
 INTERRUPTED = "registering it was interrupted"
+UNLISTED = "its version is not in the registry"
 TOKEN = 36
 CPU, GPU = "ml.m5.xlarge", "ml.g5.xlarge"
 OWN_SERVERS = frozenset({"tensorflow"})
@@ -223,7 +224,7 @@ class AwsModels:
                 raise
         finally:
             self._registry.leave_one(identity)
-        return settling.seen(lambda: self.get(name), self.clients.sleep)
+        return settling.seen(lambda: self._registered(name), self.clients.sleep)
 
     def _mending(self, identity: Identity, there: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the SageMaker model stands and its version is to be made again.
@@ -268,6 +269,17 @@ class AwsModels:
                 files,
                 workers=storage.workers,
             )
+
+    def _registered(self, name: str) -> ModelStatus:
+        """The version as the registry has it; lists of versions lag behind.
+
+        Raises:
+            NotFoundError: It is not listed yet.
+        """
+        status = self.get(name)
+        if status.reason == UNLISTED:
+            raise NotFoundError(f"model `{name}` is not listed yet", operation="sagemaker:ListModelPackages")
+        return status
 
     def get(self, name: str) -> ModelStatus:
         """The version behind a SageMaker model, as the registry has it now."""
@@ -347,7 +359,7 @@ class AwsModels:
             project=said.get("cloudml-project", ""),
             hash=said.get("cloudml-hash", ""),
             state=State.FAILED,
-            reason="its version is not in the registry",
+            reason=UNLISTED,
             created=model.get("CreationTime"),
             native=dict(model),
         )

@@ -28,6 +28,8 @@ USES: Mapping[str, str] = {
 FRAMEWORKS = ("sklearn", "xgboost", "pytorch", "tensorflow", "huggingface")
 NEWEST = 8
 """So many versions of a framework are kept, the newest ones."""
+OLDEST: Mapping[str, tuple[int, ...]] = {"sklearn": (1, 2), "xgboost": (1, 5)}
+"""Images before these bring a Python before 3.8, on which the runtime does not run."""
 
 
 def machines() -> dict[str, Any]:
@@ -92,7 +94,8 @@ def _framework(name: str, registries: list[dict[str, str]]) -> dict[str, Any]:
 
 def _use(name: str, config: Mapping[str, Any], registries: list[dict[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for number in sorted(config["versions"], key=_order)[-NEWEST:]:
+    kept = [number for number in config["versions"] if _order(number) >= OLDEST.get(name, ())]
+    for number in sorted(kept, key=_order)[-NEWEST:]:
         entry = config["versions"][number]
         inner, prefix = _base(entry, number) if name == "huggingface" else (entry, entry.get("tag_prefix", number))
         processors = inner.get("processors", config.get("processors")) or [""]

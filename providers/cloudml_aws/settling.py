@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 Seen = TypeVar("Seen")
 FIRST_S = 1.0
 LONGEST_S = 10.0
-SEEN_S = 30.0
-"""How long what was just made may stay unseen: reads of the control plane lag behind writes by seconds."""
+SEEN_S = 120.0
+"""How long what was just made may stay unseen: reads of the control plane, lists above all, lag behind writes."""
 GONE_S = 1800.0
 """How long an endpoint may take to let its machines go."""
 

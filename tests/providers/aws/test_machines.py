@@ -23,6 +23,8 @@ PATH = "jobs.train.machine"
         ({"gpu": "T4"}, "ml.g4dn.xlarge"),
         ({"gpu": "t4", "gpus": 4}, "ml.g4dn.12xlarge"),
         ({"gpu": "A10G"}, "ml.g5.xlarge"),
+        ({"gpu": "A100"}, "ml.p4d.24xlarge"),
+        ({"gpu": "H100", "gpus": 8}, "ml.p5.48xlarge"),
         ({"gpus": 0, "cpus": 2, "memory": "8GiB"}, "ml.m5.large"),
         ({"exact": {"aws": "ml.c7i.large"}, "cpus": 64}, "ml.c7i.large"),
     ],

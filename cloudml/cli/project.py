@@ -10,20 +10,30 @@ import click
 from cloudml.cli.options import Call, common
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cloudml.cli.output import Output
     from cloudml.session import ProjectPlan
 
 
-@click.command(epilog="Example: cloudml init irises")
+@click.command(epilog="Example: cloudml init irises\n\nExample: cloudml init --from-terraform infra/prod --on aws-prod")
 @click.argument("directory", default=".")
-@click.option("--name", default="", help="The project's name.  [default: the folder's]")
+@click.option("--name", default="", help="The project's name.  [default: the folder's, or the platform's]")
+@click.option(
+    "--from-terraform", "source", metavar="DIR|FILE|-",
+    help="Add a target for what Terraform provisioned, from its folder or from `terraform output -json`. "
+    "--on names the target.  [default: aws-dev and the like]",
+)  # fmt: skip
 @common
-def init(call: Call, directory: str, name: str) -> None:
-    """Write a runnable starter project into DIRECTORY."""
+def init(call: Call, directory: str, name: str, source: str | None) -> None:
+    """Write a runnable starter project into DIRECTORY, or a target into the project that is there."""
     from pathlib import Path
 
     from cloudml import starter
 
+    if source is not None:
+        _init_from_terraform(call, Path(directory if directory != "." else call.folder), name, source)
+        return
     written = starter.write(Path(directory), name)
     if call.out.json:
         call.out.data({"directory": str(Path(directory).absolute()), "files": [str(path) for path in written]})
@@ -32,6 +42,22 @@ def init(call: Call, directory: str, name: str) -> None:
         call.out.line(str(path))
     where = "" if directory == "." else f" -C {directory}"
     call.out.say(f"\nnext: cloudml up{where}")
+
+
+def _init_from_terraform(call: Call, folder: Path, name: str, source: str) -> None:
+    from cloudml.adding import add
+
+    added = add(folder, source, target=call.on or "", name=name)
+    if call.out.json:
+        call.out.data(added.as_json())
+        return
+    for path in added.files:
+        call.out.line(str(path))
+    call.out.line(f"{added.file}: target `{added.target}` {added.action}")
+    for note in added.notes:
+        call.out.say(f"note: {note}")
+    where = "" if str(folder) == "." else f" -C {folder}"
+    call.out.say(f"\nnext: cloudml plan{where} --on {added.target}")
 
 
 @click.command(epilog="Example: cloudml validate -C irises")

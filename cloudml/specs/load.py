@@ -41,7 +41,7 @@ def load(path: Path | str, *, providers: Iterable[str] = ()) -> ProjectSpec:
     """
     path = Path(path)
     file = path / FILE if path.is_dir() else path
-    return loads(_text(file), str(file), file.parent, providers=providers)
+    return loads(read_text(file), str(file), file.parent, providers=providers)
 
 
 def loads(text: str, file: str = FILE, root: Path | None = None, *, providers: Iterable[str] = ()) -> ProjectSpec:
@@ -187,7 +187,7 @@ def _is_echo(mistake: Mapping[str, Any]) -> bool:
     return mistake["type"] == "too_short" and bool(mistake["input"])
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
     """The file's text; a big file is refused before it is read."""
     try:
         if not file.is_file():

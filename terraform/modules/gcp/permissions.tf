@@ -1,0 +1,17 @@
+# What cloudml's provider for Google Cloud asks for, and nothing else (a test compares the two). Storage, images and the
+# right to run jobs as another account are granted on the things themselves, in identity.tf.
+
+locals {
+  adapter_permissions = concat(
+    [for verb in ["create", "get", "list", "cancel", "delete"] : "aiplatform.customJobs.${verb}"],
+    [for verb in ["upload", "get", "list", "update", "delete"] : "aiplatform.models.${verb}"],
+    [for verb in ["create", "get", "list", "update", "deploy", "undeploy", "predict", "delete"] : "aiplatform.endpoints.${verb}"],
+    ["aiplatform.operations.list"],
+    [for verb in ["create", "get", "list", "update", "delete"] : "cloudscheduler.jobs.${verb}"],
+    ["logging.logEntries.list"],
+    ["resourcemanager.projects.get", "serviceusage.services.use"],
+  )
+
+  # Cloud Scheduler starts a monitor's job, as an account that can do nothing else.
+  scheduler_permissions = ["aiplatform.customJobs.create"]
+}

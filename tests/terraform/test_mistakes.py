@@ -1,4 +1,4 @@
-"""The stubs refuse what the real provider would refuse: without that, an example that is accepted would mean nothing."""
+"""The stubs refuse what a real provider refuses: without that, an accepted example would mean nothing."""
 
 from __future__ import annotations
 

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
-from cloudml_aws import invoking, machines, rollout, settling, words
+from cloudml_aws import invoking, machines, rollout
 from cloudml_aws.errors import translated
 from cloudml_aws.live import ENDPOINT_TAG, SCALING_TAG, Live, Looking, lift_config
 from cloudml_aws.names import fit, listed, native, tags

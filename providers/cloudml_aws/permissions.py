@@ -2,10 +2,10 @@
 
 docs/aws-permissions.md is written from here, `cloudml provider check` asks about each, and a test compares the list
 with what a whole life of a project sends. An action stands with the kinds of resources that IAM binds it to, and with
-no other; lists it binds to none. Sources: the service authorization reference of each service; for what an execution role needs, "Execution
-Role Permissions" of the calls CreateTrainingJob, CreateProcessingJob and CreateEndpoint in the SageMaker guide, and for
-keys of one's own "API Permissions" there; for scaled endpoints, "Auto scaling prerequisites" there; for schedules,
-"Setting up Amazon EventBridge Scheduler".
+no other; lists it binds to none. Sources: the service authorization reference of each service; for what an execution
+role needs, "Execution Role Permissions" of the calls CreateTrainingJob, CreateProcessingJob and CreateEndpoint in the
+SageMaker guide, and for keys of one's own "API Permissions" there; for scaled endpoints, "Auto scaling prerequisites"
+there; for schedules, "Setting up Amazon EventBridge Scheduler".
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def test_actions_that_can_be_bound_to_a_resource_are() -> None:
     free = {action for _, one in every() for action in one.actions if one.resources == ("*",)}
     assert {action for action in free if not action.startswith("ec2:")} == {
         "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups",
-        "sagemaker:ListModelPackages", "sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints",
-        "tag:GetResources", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
+        "sagemaker:ListModelPackages", "sagemaker:ListModels", "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListEndpoints", "tag:GetResources", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
         "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
     }  # fmt: skip
 

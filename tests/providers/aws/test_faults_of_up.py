@@ -22,7 +22,7 @@ from cloudml.session import Session
 from cloudml.specs import ProjectSpec
 from cloudml.targets import resolve
 from cloudml_aws import plugin
-from cloudml_aws.clients import Clients
+from cloudml_aws.clients import Clients, Patience
 from cloudml_aws.double import KEY, SECRET, Double, double
 
 if TYPE_CHECKING:
@@ -55,12 +55,23 @@ PROJECT: dict[str, Any] = {
 }  # fmt: skip
 
 
+SHORT = Patience(attempts=3)
+"""With a service that is throttled or down; the client waits longer before each further request."""
+
+
 @dataclass
 class There:
     """A project and the double that it meets."""
 
     aws: Double
     session: Session
+
+    def with_client(self, **said: Any) -> There:
+        """The same, met by a client of another kind."""
+        context, target = Context(root=self.session.root, project=self.session.spec.project), self.session.target
+        said = {"sleep": self.aws.clock.sleep, "patience": SHORT, **said}
+        clients = Clients(target.settings, endpoint=self.aws.url, credentials=(KEY, SECRET), **said)
+        return There(self.aws, replace(self.session, provider=plugin.provider(clients, context)))
 
 
 @pytest.fixture
@@ -70,9 +81,7 @@ def there(tmp_path):
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
     with double(**SETTINGS["aws"]) as aws:
-        clients = Clients(target.settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
-        provider = plugin.provider(clients, Context(root=tmp_path, project=spec.project))
-        yield There(aws, Session(spec, tmp_path, target, provider))
+        yield There(aws, Session(spec, tmp_path, target, provider=None)).with_client()
 
 
 def refused(operation: str, code: str, **said: Any) -> Callable[[Double], Any]:
@@ -97,9 +106,12 @@ SEEN: dict[str, tuple[Callable[[Double], Any], type[CloudMLError], int, str, str
         QuotaExceededError, 1, "ml.m5.large", "Service Quotas",
     ),
     "no capacity": (domain("capacity", times=None), RunFailedError, 1, "CapacityError", ""),
-    "an action is denied": (
-        refused("sagemaker:CreateEndpointConfig", "AccessDeniedException", message="not authorized to perform: x"),
-        PermissionDeniedError, 4, "sagemaker:CreateEndpointConfig", "grant",
+    "no capacity for an endpoint": (
+        domain("capacity", about="faulty-two", times=None), RunFailedError, 1, "InsufficientInstanceCapacity", "",
+    ),
+    "no right to write into the bucket": (
+        refused("s3:PutObject", "AccessDenied", message="not authorized to perform: s3:PutObject", status=403),
+        PermissionDeniedError, 4, "s3:PutObject", "grant",
     ),
     "an expired session": (
         refused("sagemaker:*", "ExpiredTokenException", message="The security token is expired"),
@@ -151,6 +163,31 @@ def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
     converges(there)
 
 
+@pytest.mark.parametrize("operation", ["CreateTrainingJob", "CreateModelPackage", "CreateEndpoint"])
+def test_what_was_done_without_an_answer_in_time_is_not_done_twice(there, operation: str) -> None:
+    fault = there.aws.faults.happen("hold", f"sagemaker:{operation}")
+    there.with_client(patience=Patience(answer_s=1.0)).session.up()
+    assert fault.struck
+    converges(there)
+
+
+def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the_next_one(there) -> None:
+    actions = (
+        "sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:CreateModelPackageGroup",
+        "sagemaker:CreateModelPackage", "sagemaker:CreateModel",
+        "sagemaker:CreateEndpointConfig", "sagemaker:CreateEndpoint", "sagemaker-runtime:InvokeEndpoint",
+    )  # fmt: skip
+    for action in actions:
+        there.aws.faults.refuse(action, "AccessDeniedException", "not authorized", status=403, times=None)
+        with pytest.raises(PermissionDeniedError) as caught:
+            there.session.up()
+        assert caught.value.exit_code == 4
+        assert caught.value.operation == action
+        assert "grant" in caught.value.hint
+        there.aws.faults.clear()
+    converges(there)
+
+
 def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
     there.aws.faults.domain("spot", line="epoch 1")
     there.session.up()
@@ -173,8 +210,9 @@ def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_co
 
 def test_a_spot_job_that_no_machine_was_free_for_is_told_and_runs_when_there_is_one(there) -> None:
     there.aws.faults.domain("capacity", times=None)
+    looking_seldom = there.with_client(sleep=lambda seconds: there.aws.clock.sleep(1000 * seconds))
     with pytest.raises(RunFailedError, match="no spot machine was free"):
-        there.session.up()
+        looking_seldom.session.up()
     there.aws.faults.clear()
     converges(there)
 

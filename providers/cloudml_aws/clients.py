@@ -45,11 +45,19 @@ OURS = frozenset({"s3"})
 
 
 @cache
-def service_model(service: str) -> Any:
-    """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
+def _loader() -> Any:
+    """Reads the service models, which are large: once in a process, whatever number of sessions there is."""
     from botocore.session import get_session
 
-    return get_session().get_service_model(service)
+    return get_session().get_component("data_loader")
+
+
+@cache
+def service_model(service: str) -> Any:
+    """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
+    from botocore.model import ServiceModel
+
+    return ServiceModel(_loader().load_service_model(service, "service-2"), service_name=service)
 
 
 def verify(plan: Plan) -> None:
@@ -143,9 +151,13 @@ class Clients:
 
     def _session(self) -> Any:
         import boto3
+        from botocore.session import get_session
 
+        inner = get_session()
+        inner.register_component("data_loader", _loader())
         key, secret = self._credentials or (None, None)
         return boto3.Session(
+            botocore_session=inner,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             profile_name=self.settings.profile if key is None else None,

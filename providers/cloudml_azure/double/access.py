@@ -26,7 +26,9 @@ def permissions(world: World, asked: Asked) -> Answer:
 
     del asked
     denied = {one.action for one in TABLE if one.action and world.faults.denies(f"{one.service}:{one.operation}")}
-    return answered({"value": [{"actions": ["*"], "notActions": sorted(denied), "dataActions": ["*"], "notDataActions": []}]})
+    return answered(
+        {"value": [{"actions": ["*"], "notActions": sorted(denied), "dataActions": ["*"], "notDataActions": []}]}
+    )
 
 
 def assignments(world: World, asked: Asked) -> Answer:

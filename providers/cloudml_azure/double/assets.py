@@ -159,9 +159,7 @@ def containers(world: World, asked: Asked) -> Answer:
     names = sorted({path.split("/")[1] for path, _ in world.resources.all(kind)})
     found = [one for name in names if (one := _container(world, kind, name)) is not None]
     archived = VIEWS.get(asked.query.get("listViewType", "ActiveOnly"), (False,))
-    anonymous = {
-        path.split("/")[1] for path, one in world.resources.all(kind) if one["properties"].get("isAnonymous")
-    }
+    anonymous = {path.split("/")[1] for path, one in world.resources.all(kind) if one["properties"].get("isAnonymous")}
     shown = [one for one in found if one["properties"]["isArchived"] in archived and one["name"] not in anonymous]
     return resources.page(world, asked, shown)
 
@@ -188,7 +186,14 @@ def pending_upload(world: World, asked: Asked) -> Answer:
 def _of(kind: str) -> Iterable[Route]:
     noun, one, all_ = NOUNS[kind], f"{kind}/{{name}}", f"{kind}/{{name}}/versions"
     return (
-        route("PUT", f"{all_}/{{version}}", f"{noun}Versions_CreateOrUpdate", put, action=f"{kind}/versions/write", root=kind),
+        route(
+            "PUT",
+            f"{all_}/{{version}}",
+            f"{noun}Versions_CreateOrUpdate",
+            put,
+            action=f"{kind}/versions/write",
+            root=kind,
+        ),
         route("GET", f"{all_}/{{version}}", f"{noun}Versions_Get", get, action=f"{kind}/versions/read"),
         route("DELETE", f"{all_}/{{version}}", f"{noun}Versions_Delete", delete, action=f"{kind}/versions/delete"),
         route("GET", all_, f"{noun}Versions_List", versions, action=f"{kind}/versions/read"),

@@ -288,6 +288,4 @@ def conditions(headers: Mapping[str, str]) -> Callable[[Blob | None], None]:
 
 
 def unmet() -> Refused:
-    return Refused(
-        "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.", 412
-    )
+    return Refused("ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.", 412)

@@ -223,5 +223,3 @@ def denied(world: World, asked: Asked) -> str:
         f"over scope '{world.root}' or the scope is invalid. If access was recently granted, please refresh your "
         "credentials."
     )
-
-

@@ -133,7 +133,9 @@ def sign_in(world: World, asked: Asked) -> Answer:
         )
     del world
     found = token(given.get("scope", ""))
-    return answered({"token_type": "Bearer", "expires_in": HOUR_S, "ext_expires_in": HOUR_S, "access_token": found.token})
+    return answered(
+        {"token_type": "Bearer", "expires_in": HOUR_S, "ext_expires_in": HOUR_S, "access_token": found.token}
+    )
 
 
 def authority(world: World, asked: Asked) -> Answer:

@@ -46,7 +46,9 @@ def blobs(store: Blobs, container: str, asked: Asked) -> Answer:
     metadata = "metadata" in query.get("include", "").split(",")
     listed = [_entry(entry, there.get(entry), metadata=metadata) for entry in page]
     asked_for = "".join(
-        element(name, value) for name, value in (("Prefix", prefix), ("Marker", marker), ("Delimiter", delimiter)) if value
+        element(name, value)
+        for name, value in (("Prefix", prefix), ("Marker", marker), ("Delimiter", delimiter))
+        if value
     )
     return document(
         f'<EnumerationResults ServiceEndpoint="{escape(asked.origin)}/" ContainerName="{escape(container)}">{asked_for}'

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 VERSION = "2025-05-05"
 HOST = ".blob.core.windows.net"
-CONTENT = ("content-type", "content-encoding", "content-language", "content-disposition", "cache-control", "content-md5")
+CONTENT = (
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "cache-control",
+    "content-md5",
+)
 META = "x-ms-meta-"
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 CONTAINER_NAME = re.compile(r"[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]|\$root|\$web")
@@ -103,7 +110,9 @@ def signed(world: World, asked: Asked) -> None:
         return
     if world.domain("keyless", asked.names["account"]):
         raise Refused(
-            "KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted on this storage account.", 403
+            "KeyBasedAuthenticationNotPermitted",
+            "Key based authentication is not permitted on this storage account.",
+            403,
         )
     if token.startswith("SharedKey"):
         return
@@ -185,9 +194,7 @@ def put_blob(world: World, asked: Asked) -> Answer:
     if kind not in {"BlockBlob", "AppendBlob"}:
         raise Refused("InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format.")
     about = said(asked)
-    blob = store.put(
-        container, name, asked.body, condition=blobs.conditions(asked.headers), kind=kind, **about
-    )
+    blob = store.put(container, name, asked.body, condition=blobs.conditions(asked.headers), kind=kind, **about)
     return _written(blob, Content_MD5=blobs.md5(asked.body))
 
 
@@ -245,7 +252,9 @@ def put_block_list(world: World, asked: Asked) -> Answer:
         blocks = [(one.text or "").strip() for one in ET.fromstring(asked.body)]  # noqa: S314  from the client of a test
     except ET.ParseError as error:
         raise Refused("InvalidXmlDocument", "XML specified is not syntactically valid.") from error
-    blob = store.commit(container, name, blocks, condition=blobs.conditions(asked.headers), blocks=blocks, **said(asked))
+    blob = store.commit(
+        container, name, blocks, condition=blobs.conditions(asked.headers), blocks=blocks, **said(asked)
+    )
     return _written(blob)
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from cloudml_azure.double.world import World
 
-LONG = re.compile(r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.I)
+LONG = re.compile(
+    r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.I
+)
 DATASTORE = re.compile(r"datastores/([^/]+)/paths/(.*)")
 OUTPUT = re.compile(r"jobs/([^/]+)/outputs/([^/]+)(?:/paths/?(.*))?/?")
 ASSET = re.compile(

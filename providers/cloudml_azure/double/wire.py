@@ -141,7 +141,10 @@ def refused(asked: Asked, refusal: Refused) -> Answer:
         **refusal.facts,
         "additionalInfo": [
             {"type": "ComponentName", "info": {"value": "managementfrontend"}},
-            {"type": "Correlation", "info": {"value": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}}},
+            {
+                "type": "Correlation",
+                "info": {"value": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}},
+            },
         ],
     }
     body: dict[str, Any] = {"error": document}
@@ -154,7 +157,9 @@ def refused(asked: Asked, refusal: Refused) -> Answer:
 
 def _storage_error(asked: Asked, refusal: Refused) -> Answer:
     message = f"{escape(refusal.message)}\nRequestId:{uuid.uuid4()}"
-    text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{refusal.code}</Code><Message>{message}</Message></Error>'
+    text = (
+        f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{refusal.code}</Code><Message>{message}</Message></Error>'
+    )
     headers = {"Content-Type": "application/xml", "x-ms-error-code": refusal.code, **refusal.headers}
     body = b"" if asked.method == "HEAD" or refusal.status == 304 else text.encode()  # noqa: PLR2004  HTTP: Not Modified
     return Answer(status=refusal.status, headers=headers, body=body)

@@ -40,7 +40,11 @@ def get(world: World, asked: Asked) -> Answer:
             "location": world.region,
             "kind": "Default",
             "tags": {},
-            "identity": {"type": "SystemAssigned", "principalId": str(uuid.UUID(int=7)), "tenantId": world.identity.tenant},
+            "identity": {
+                "type": "SystemAssigned",
+                "principalId": str(uuid.UUID(int=7)),
+                "tenantId": world.identity.tenant,
+            },
             "sku": {"name": "Basic", "tier": "Basic"},
             "systemData": world.system_data(),
             "properties": {
@@ -135,7 +139,9 @@ def secrets(world: World, asked: Asked) -> Answer:
     record = _datastore(world, asked)
     if world.domain("keyless", record["properties"]["accountName"]):
         raise Refused(
-            "KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted on this storage account.", 403
+            "KeyBasedAuthenticationNotPermitted",
+            "Key based authentication is not permitted on this storage account.",
+            403,
         )
     kind = record["properties"]["credentials"]["credentialsType"]
     if kind == "None":

@@ -111,7 +111,7 @@ CODES: Mapping[str, Meaning] = {
 
 _SAID = (
     (r"quota|insufficient cores|not enough cores", FULL),
-    (r"[Nn]ot found|does not exist|could not be found", MISSING),
+    (r"[Nn]ot found|[Cc]ould not find|does not exist|could not be found", MISSING),
     (r"already (taken|in use|used)|not available in (the|this) region", TAKEN),
     (r"already exists|cannot be (updated|changed|modified)|immutable", EXISTS),
     (r"provisioning state|in progress|being (created|updated|deleted)|is busy|still has traffic", BUSY),

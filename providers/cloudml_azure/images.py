@@ -90,8 +90,8 @@ def curated(name: str) -> str:
 
 
 def python() -> str:
-    """An image with a Python that the monitoring engine runs on."""
-    return str(table()["python"]["image"])
+    """The environment with a Python that the monitoring engine runs on."""
+    return curated(table()["python"]["name"])
 
 
 def own(image: str) -> Image:

@@ -102,7 +102,7 @@ ROUTES: Mapping[str, Route] = {
         "GET", "providers/Microsoft.MachineLearningServices/locations/{location}/usages", plane="subscription"
     ),
     "Permissions_ListForResource": Route("GET", "providers/Microsoft.Authorization/permissions", version="2022-04-01"),
-    "RunDetails_Get": Route("GET", "runs/{name}/details", plane="history"),
+    "Runs_GetDetails": Route("GET", "runs/{name}/details", plane="history"),
     "Runs_Get": Route("GET", "runs/get", plane="mlflow"),
 }
 

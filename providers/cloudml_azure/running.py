@@ -5,9 +5,7 @@ Pure but for `ensure`: from the resource, the places and the settings alone.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,7 @@ from cloudml_azure.places import datastore_uri
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cloudml.resources import JobResource
+    from cloudml.resources import Identity, JobResource
     from cloudml_azure.clients import Clients
     from cloudml_azure.machines import Choice
     from cloudml_azure.places import Places
@@ -103,7 +101,7 @@ def driver_request(resource: JobResource) -> dict[str, Any]:
         "name": names.native(resource.identity),
         "resource": resource.identity.resource,
         "script": spec.script,
-        "source": f"${{CLOUDML_CODE}}/{SOURCE}",
+        "source": SOURCE,
         **contract.paths("azure", list(spec.inputs), list(spec.outputs)),
         "parameters": dict(spec.parameters),
         "environment": dict(spec.environment),
@@ -119,16 +117,21 @@ def command(resource: JobResource) -> str:
     Where the container finds its folders is known to the command line alone.
     """
     spec = resource.spec
-    told = {f"INPUT_{contract.variable(name)}": f"inputs.{name}" for name in spec.inputs}
-    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{name}" for name in spec.outputs}
+    told = {f"INPUT_{contract.variable(name)}": f"inputs.{slot(name)}" for name in spec.inputs}
+    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{slot(name)}" for name in spec.outputs}
     told |= {"RECORD": f"outputs.{RECORD}", "CHECKPOINTS": f"outputs.{CHECKPOINTS}"}
     settings = [f"--set CLOUDML_{name}=${{{{{place}}}}}" for name, place in told.items()]
-    return " ".join(["exec python3", shlex.quote(START), "--set CLOUDML_CODE=.", *settings])
+    return " ".join(["exec python3", START, *settings])
 
 
 def inputs(resource: JobResource, settings: AzureSettings) -> dict[str, Any]:
     """The inputs, each a folder that is there before the script starts."""
-    return {name: folder_in(uri, settings) for name, uri in resource.inputs.items()}
+    return {slot(name): folder_in(uri, settings) for name, uri in resource.inputs.items()}
+
+
+def slot(name: str) -> str:
+    """An input or output as a command names it: Azure ML has no hyphens there."""
+    return name.replace("-", "_")
 
 
 def folder_in(uri: str, settings: AzureSettings) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def outputs(resource: JobResource, places: Places, settings: AzureSettings) -> d
     """The script's outputs, and what the driver leaves: record and checkpoints."""
     name = names.native(resource.identity)
     kept = {
-        output: folder_out(places.uri(places.output(name, output)), settings, "Upload")
+        slot(output): folder_out(places.uri(places.output(name, output)), settings, "Upload")
         for output in resource.spec.outputs
     }
     mounted = {RECORD: places.record(name), CHECKPOINTS: places.checkpoints(name)}
@@ -205,22 +208,15 @@ def ensure(clients: Clients, wanted: Call) -> None:
     clients.once(f"datastore/{wanted.body['name']}", look)
 
 
-def environment_name(image: str) -> str:
-    """The environment that is made for an image: its version is the image's hash."""
-    stem = names.fit(f"cloudml-{image.rpartition('/')[2]}")
-    return f"{stem}-{hashlib.sha256(image.encode()).hexdigest()[:10]}"
-
-
-def environment_asset(image: str, settings: AzureSettings) -> Call:
-    """The environment of an image of one's own."""
-    properties = {"image": image, "osType": "Linux", "tags": dict(settings.tags)}
-    return versions.call(versions.ENVIRONMENT, environment_name(image), properties)
+def environment(identity: Identity, image: str, settings: AzureSettings) -> Call:
+    """The environment of an image of one's own, named like what runs in it."""
+    properties = {"image": image, "osType": "Linux", "tags": names.tags(identity, settings)}
+    return versions.call(versions.ENVIRONMENT, names.native(identity), properties)
 
 
 def environment_id(there: Container, settings: AzureSettings) -> str:
     """The id of the environment in which a job runs."""
-    image = there.image
-    return image.environment or versions.id_of(versions.ENVIRONMENT, environment_name(image.uri), settings)
+    return there.image.environment or versions.id_of(versions.ENVIRONMENT, there.name, settings)
 
 
 def variables(spec_environment: Mapping[str, str]) -> dict[str, str]:
@@ -257,7 +253,7 @@ def notes(resource: JobResource, there: Container, settings: AzureSettings) -> I
         text = f"the target's cluster `{settings.compute}` has machines of its own, and no other is asked for"
         yield Note(f"{path}.machine", text)
     if there.image.uri and spec.image:
-        text = f"the environment {environment_name(there.image.uri)} is made for it"
+        text = f"an environment {there.name} is made for it"
         yield Note(f"{path}.image", text, Level.NATIVE)
     if spec.nodes > 1:
         text = f"{spec.nodes} machines, each with one process; distribution {NODES} tells it its rank"

@@ -31,7 +31,7 @@ class AzureSettings(BaseModel):
     """The region of the workspace."""
     storage_account: str = Field(pattern=r"^[a-z0-9]{3,24}$", examples=["acmeml"])
     """The storage account of the workspace."""
-    container: str = Field(pattern=r"^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]$", examples=["cloudml"])
+    container: str = Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", examples=["cloudml"])
     """The container in it for data, code, models, captured requests and reports."""
     prefix: str = Field(default="cloudml", pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
     """The folder in the container below which everything lies."""

@@ -35,7 +35,6 @@ STATES: Mapping[str, JobState] = {
     "NotResponding": JobState.RUNNING,
     "Paused": JobState.QUEUED,
     "Unknown": JobState.UNKNOWN,
-    "Scheduled": JobState.QUEUED,
 }
 """JobStatus. NotResponding is a machine that was not heard of lately: the job may come back."""
 REASONS: Mapping[str, str] = {
@@ -44,7 +43,7 @@ REASONS: Mapping[str, str] = {
     "Paused": "somebody paused it",
     "Canceled": "cancelled",
 }
-LATE = re.compile(r"time ?(out|d out|limit)|max(imum)? ?(run ?)?duration|exceeded.*(time|duration)", re.IGNORECASE)
+LATE = re.compile(r"time ?(out|d out|limit)|longer than its limit|exceeded.*(time|duration|limit)", re.IGNORECASE)
 """In what Azure ML says of a job that it ended because its time was up."""
 EXIT_CODE = re.compile(r"exit(?:ed with)? (?:code|status)[ :]*(-?\d+)|non-?zero exit code: ?(\d+)", re.IGNORECASE)
 IMAGE = re.compile(r"image build|ImageBuild|building the image|failed to build", re.IGNORECASE)

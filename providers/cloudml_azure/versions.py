@@ -17,8 +17,9 @@ from cloudml_azure.places import blob_url, datastore_uri
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cloudml.resources import Identity
+    from cloudml.resources import EndpointResource, Identity
     from cloudml_azure.clients import Clients
+    from cloudml_azure.places import Places
     from cloudml_azure.settings import AzureSettings
 
 DATA, CODE, ENVIRONMENT, MODEL = "Data", "Code", "Environment", "Model"
@@ -26,6 +27,10 @@ KINDS: Mapping[str, str] = {DATA: "data", CODE: "codes", ENVIRONMENT: "environme
 """Noun of the operations to the word in ids."""
 CONTENT: Mapping[str, str] = {DATA: "dataUri", CODE: "codeUri", ENVIRONMENT: "image", MODEL: "modelUri"}
 """What makes an asset what it is."""
+COLLECTIONS = ("model_inputs", "model_outputs")
+"""What the data collector records of an endpoint."""
+NEW = 201
+"""The answer to a version that was not there before."""
 
 
 def id_of(noun: str, name: str, settings: AzureSettings) -> str:
@@ -56,19 +61,64 @@ def code(identity: Identity, uri: str, settings: AzureSettings) -> Call:
     return call(CODE, names.native(identity), properties)
 
 
-def put(clients: Clients, wanted: Call) -> dict[str, Any]:
+
+
+def collector(name: str, resource: EndpointResource, settings: AzureSettings) -> dict[str, Any]:
+    """What is recorded of requests and answers, and the assets that say where."""
+    share = resource.spec.capture
+    return {
+        "collections": {
+            collection: {
+                "dataCollectionMode": "Enabled",
+                "samplingRate": share,
+                "dataId": id_of(DATA, asset_name(name, collection), settings),
+            }
+            for collection in COLLECTIONS
+        },
+        "rollingRate": "Hour",
+    }
+
+
+def asset_name(name: str, collection: str) -> str:
+    """The data asset of what is recorded in a collection."""
+    return f"{name}_{collection}"
+
+
+def captured(name: str, resource: EndpointResource, places: Places, settings: AzureSettings) -> tuple[Call, ...]:
+    """The data assets of what is recorded, which lie in the project's own folder; none where nothing is."""
+    if not resource.spec.capture:
+        return ()
+    tags = {key: value for key, value in names.tags(resource.identity, settings).items() if key != "cloudml-hash"}
+    calls = []
+    for collection in COLLECTIONS:
+        uri = f"{datastore_uri(places.uri(places.capture(name)), settings)}/{collection}"
+        properties = {"dataType": "uri_folder", "dataUri": uri, "tags": tags}
+        calls.append(call(DATA, asset_name(name, collection), properties))
+    return tuple(calls)
+
+
+def put(clients: Clients, wanted: Call) -> None:
     """Make a version, or find it there.
 
     Raises:
         ConflictError: One of that name and version is there, and has other content.
     """
+    made(clients, wanted)
+
+
+def made(clients: Clients, wanted: Call) -> bool:
+    """Make a version; whether it was not there before.
+
+    Raises:
+        ConflictError: One of that name and version is there, and has other content.
+    """
     noun = wanted.operation.partition("Versions_")[0]
-    try:
-        clients.send(wanted.operation, wanted.body)
-    except AlreadyExistsError:
-        pass  # an earlier call made it, or another one at the same moment
     asked = {key: wanted.body[key] for key in ("name", "version")}
-    there = clients.send(f"{noun}Versions_Get", asked)
+    try:
+        answer = clients.ask(wanted.operation, wanted.body)
+        new, there = answer.status == NEW, answer.document
+    except AlreadyExistsError:
+        new, there = False, clients.send(f"{noun}Versions_Get", asked)
     key = CONTENT[noun]
     said, found = wanted.body["properties"].get(key), there["properties"].get(key)
     if not _same(said, found):
@@ -77,7 +127,7 @@ def put(clients: Clients, wanted: Call) -> dict[str, Any]:
             operation=wanted.operation,
             hint=f"archive or delete that version of the workspace's {KINDS[noun]}",
         )
-    return there
+    return new
 
 
 def _same(said: Any, found: Any) -> bool:

@@ -15,7 +15,7 @@ from cloudml_azure.double.refusals import Refused, not_found
 from cloudml_azure.double.routes import OPEN
 from cloudml_azure.double.services import TABLE
 from cloudml_azure.double.wire import Answer
-from cloudml_azure.double.world import API_VERSION
+from cloudml_azure.double.world import API_VERSION, INFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,8 @@ class Front:
             HeldError: A fault wants the client to wait in vain.
         """
         asked = wire.read(method, url, headers, body)
+        if (name := asked.host.partition(f".{self._world.region}.{INFERENCE}")[0]) != asked.host:
+            asked.path = f"/scoring/{name}{asked.path}"
         found = None if storage.claims(self._world, asked) else TABLE.find(asked)
         if not asked.service:
             asked.service, asked.operation = "arm", "Unknown"

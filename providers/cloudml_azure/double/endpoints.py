@@ -61,8 +61,8 @@ def put(world: World, asked: Asked) -> Answer:
         refuse_busy(world, old, "update")
     elif world.domain("taken", name):
         raise conflict(
-            f"The endpoint name {name} is already in use in region {world.region}. Endpoint names are unique in a region: "
-            "use a different name."
+            f"The endpoint name {name} is already in use in region {world.region}. Endpoint names are unique in a "
+            "region: use a different name."
         )
     _check_traffic(world, path, said)
     facts = _facts(world, name, old, said)
@@ -81,7 +81,7 @@ def _facts(world: World, name: str, old: Record | None, said: dict[str, Any]) ->
         "mirrorTraffic": {},
         "description": None,
         **said,
-        "traffic": {dep: share for dep, share in (said.get("traffic") or {}).items()},
+        "traffic": dict(said.get("traffic") or {}),
         "provisioningState": "Updating" if old else "Creating",
         "properties": {
             **(said.get("properties") or {}),

@@ -14,7 +14,6 @@ from cloudml_azure.double.identity import CLIENT, OBJECT
 from cloudml_azure.double.refusals import Refused, not_found
 from cloudml_azure.double.routes import OPEN
 from cloudml_azure.double.services import TABLE
-from cloudml_azure.double.wire import Answer
 from cloudml_azure.double.world import API_VERSION, INFERENCE
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from cloudml.doubles.faults import Fault
     from cloudml_azure.double.routes import Route
-    from cloudml_azure.double.wire import Asked
+    from cloudml_azure.double.wire import Answer, Asked
     from cloudml_azure.double.world import World
 
 MANAGED = frozenset({"ml", "insights", "authorization"})
@@ -221,7 +220,7 @@ def _own(asked: Asked) -> dict[str, str]:
 def denied(world: World, asked: Asked) -> str:
     """Azure's words for a missing permission."""
     return (
-        f"The client '{CLIENT}' with object id '{OBJECT}' does not have authorization to perform action '{asked.action}' "
-        f"over scope '{world.root}' or the scope is invalid. If access was recently granted, please refresh your "
-        "credentials."
+        f"The client '{CLIENT}' with object id '{OBJECT}' does not have authorization to perform action "
+        f"'{asked.action}' over scope '{world.root}' or the scope is invalid. If access was recently granted, "
+        "please refresh your credentials."
     )

@@ -13,6 +13,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
 
+from cloudml_azure.double.resources import path_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,7 +27,8 @@ OF_THE_IMAGE = frozenset({"azureml-inference-server-http", "azureml-defaults", "
 
 def requirements(conda: str) -> list[str]:
     """The requirements for pip in a conda file."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         document: Any = YAML(typ="safe").load(conda) or {}
@@ -45,7 +48,7 @@ def folder(world: World, environment: str) -> Path:
 
 def build(world: World, environment: str) -> str:
     """Build an image, once; why that failed, or nothing."""
-    record = world.resources.find(environment.split("/workspaces/")[-1].partition("/")[2])
+    record = world.resources.find(path_of(environment))
     if record is None or environment in world.images:
         return ""
     missing = [one for one in requirements(record["properties"].get("condaFile") or "") if not _here(one)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles import containers
@@ -19,6 +18,7 @@ from cloudml_azure.double.world import API, ARTIFACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cloudml_azure.double.resources import Record
     from cloudml_azure.double.world import World

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cloudml_azure.double import resources
 from cloudml_azure.double.refusals import Refused, bad_argument, not_found
 from cloudml_azure.double.routes import route
 from cloudml_azure.double.wire import Answer, answered
@@ -54,7 +55,7 @@ def _check(capacity: dict[str, Any]) -> None:
 
 
 def _target(world: World, uri: str) -> Record:
-    path = uri.split("/workspaces/")[-1].partition("/")[2]
+    path = resources.path_of(uri)
     found = world.resources.find(path.replace("onlineendpoints/", "onlineEndpoints/"))
     if found is None or "/deployments/" not in path:
         raise bad_argument(f"The target resource {uri} of the autoscale setting does not exist.")

@@ -2,8 +2,9 @@
 
 Its contract, as azureml-inference-server-http has it: the script that AZUREML_ENTRY_SCRIPT names is imported, `init()`
 called once, and `run(data)` for every request at /score, with the body as text, or with the request itself when the
-script has decorated it with `rawhttp`. GET / says that it lives. What run() gives back becomes JSON, or is an AMLResponse;
-an exception becomes 500. The modules that scripts import for that are here, when the real ones are not installed.
+script has decorated it with `rawhttp`. GET / says that it lives. What run() gives back becomes JSON, or is an
+AMLResponse; an exception becomes 500. The modules that scripts import for that are here, when the real ones are not
+installed.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the standard library
         del format, args
 
-    def do_GET(self) -> None:  # noqa: N802  the standard library looks for it
+    def do_GET(self) -> None:
         """Say that it lives, or score what stands in the query."""
         path = urlsplit(self.path).path
         if path == "/":
@@ -126,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.do_POST()
 
-    def do_POST(self) -> None:  # noqa: N802  as above
+    def do_POST(self) -> None:
         """Score."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if urlsplit(self.path).path != "/score":
@@ -146,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
     def _called(self, body: bytes) -> Any:
         run, query = self.run, dict(parse_qsl(urlsplit(self.path).query))
         if run.__dict__.get("rawhttp"):
-            return run(AMLRequest(self.command, self.path, self.headers, body))
+            return run(AMLRequest(self.command, self.path, dict(self.headers.items()), body))
         text = json.dumps(query) if self.command == "GET" else body.decode()
         named = list(inspect.signature(run).parameters)
         more = {"request_headers": dict(self.headers.items())} if "request_headers" in named else {}

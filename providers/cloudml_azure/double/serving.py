@@ -19,7 +19,7 @@ from cloudml.doubles import containers
 from cloudml.doubles.clock import ClosedError
 from cloudml.doubles.containers import Box, Container
 from cloudml.doubles.watching import Watch
-from cloudml_azure.double import execution, images, nodes, uris
+from cloudml_azure.double import execution, images, nodes, resources, uris
 from cloudml_azure.double.uris import NowhereError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Server:
     def _said_routes(self) -> dict[str, str]:
         """Where liveness, readiness and scoring are, as the environment of an image of one's own says."""
         environment = str(self._facts.get("environmentId") or "")
-        record = self._world.resources.find(environment.split("/workspaces/")[-1].partition("/")[2])
+        record = self._world.resources.find(resources.path_of(environment))
         config = (record["properties"].get("inferenceConfig") if record else None) or {}
         said = {name: (config.get(f"{name}Route") or {}).get("path") for name in ("readiness", "scoring")}
         return {"ready": said["readiness"] or "/", "score": said["scoring"] or "/score"}
@@ -243,8 +243,8 @@ class Server:
     def _reason(self, code: int | None) -> str:
         if code is None:
             return (
-                "The container of the deployment did not become ready: its readiness probe failed too often. Please see "
-                "troubleshooting guide, available here: https://aka.ms/oe-tsg#error-resourcenotready"
+                "The container of the deployment did not become ready: its readiness probe failed too often. Please "
+                "see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-resourcenotready"
             )
         last = "\n".join(self._record["_logs"][-20:])
         return (

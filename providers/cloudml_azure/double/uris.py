@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudml_azure.double.world import World
 
 LONG = re.compile(
-    r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.I
+    r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.IGNORECASE
 )
 DATASTORE = re.compile(r"datastores/([^/]+)/paths/(.*)")
 OUTPUT = re.compile(r"jobs/([^/]+)/outputs/([^/]+)(?:/paths/?(.*))?/?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudml_azure.double import resources, storage, uris
+from cloudml_azure.double import identity, resources, uris
 from cloudml_azure.double.refusals import user_error
 from cloudml_azure.double.routes import route
 from cloudml_azure.double.uris import Place
@@ -177,7 +177,7 @@ def pending_upload(world: World, asked: Asked) -> Answer:
             "blobReferenceForConsumption": {
                 "blobUri": base,
                 "storageAccountArmId": f"{scope}/Microsoft.Storage/storageAccounts/{world.account}",
-                "credential": {"credentialType": "SAS", "sasUri": f"{base}?{storage.sas()}"},
+                "credential": {"credentialType": "SAS", "sasUri": f"{base}?{identity.sas()}"},
             },
         }
     )

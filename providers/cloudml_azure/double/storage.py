@@ -10,7 +10,7 @@ import base64
 import re
 import uuid
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -147,8 +147,7 @@ def answer(world: World, asked: Asked) -> Answer:
     return found
 
 
-def _unknown(world: World, asked: Asked) -> Answer:
-    del world, asked
+def _unknown(*_: object) -> Answer:
     raise Refused("UnsupportedHttpVerb", "The resource doesn't support the specified Http Verb.", 405)
 
 
@@ -376,12 +375,6 @@ def account_information(world: World, asked: Asked) -> Answer:
     del world, asked
     facts = {"x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2", "x-ms-is-hns-enabled": "false"}
     return Answer(headers=facts)
-
-
-def sas(hours: float = 8.0, permissions: str = "racwdl") -> str:
-    """A token that opens a container for a while."""
-    expiry = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"sv={VERSION}&se={expiry.replace(':', '%3A')}&sr=c&sp={permissions}&sig={uuid.uuid4().hex}"
 
 
 OPERATIONS: Mapping[str, Operation] = {

@@ -6,7 +6,7 @@ import base64
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudml_azure.double import resources, storage
+from cloudml_azure.double import identity, resources
 from cloudml_azure.double.refusals import Refused, not_found, user_error
 from cloudml_azure.double.routes import route
 from cloudml_azure.double.wire import Answer, answered
@@ -147,7 +147,7 @@ def secrets(world: World, asked: Asked) -> Answer:
     if kind == "None":
         raise user_error(f"The datastore {record['name']} has no secrets.", 400)
     if asked.json().get("expirableSecret") or kind == "Sas":
-        return answered({"secretsType": "Sas", "sasToken": storage.sas(asked.json().get("expireAfterHours", 1))})
+        return answered({"secretsType": "Sas", "sasToken": identity.sas(asked.json().get("expireAfterHours", 1))})
     return answered({"secretsType": "AccountKey", "key": KEY})
 
 

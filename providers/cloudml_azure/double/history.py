@@ -161,7 +161,7 @@ def _asset_uri(world: World, asset: str) -> str:
                 default = uris.long_form(world, "workspaceblobstore", f"azureml/{record['name']}/{name}/")
                 return str((said or {}).get("uri") or default)
     place = uris.place(world, asset)
-    return uris.long_form(world, "workspaceblobstore", place.path)
+    return uris.long_form(world, uris.datastore(world, place), place.path)
 
 
 def token(world: World, asked: Asked) -> Answer:

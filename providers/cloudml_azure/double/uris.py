@@ -80,6 +80,19 @@ def of_datastore(world: World, name: str, path: str) -> Place:
     return Place(facts["accountName"], facts["containerName"], path.strip("/"))
 
 
+def datastore(world: World, found: Place) -> str:
+    """The datastore that leads to a place.
+
+    Raises:
+        NowhereError: None does.
+    """
+    for record in world.resources.below("datastores"):
+        facts = record["properties"]
+        if (facts["accountName"], facts["containerName"]) == (found.account, found.container):
+            return str(record["name"])
+    raise NowhereError(f"no datastore leads to the container {found.container}")
+
+
 def _of_output(world: World, job: str, output: str, path: str) -> Place:
     record = world.resources.find(f"jobs/{job}")
     if record is None:

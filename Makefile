@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev
+export PYTHONDONTWRITEBYTECODE :=  # the tests start hundreds of interpreters: what one has compiled, the next one reads
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-clouds test browser toolkits check bench docs lock clean

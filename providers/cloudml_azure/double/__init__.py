@@ -1,11 +1,11 @@
 """The executing double of Azure Machine Learning: its wire, in front of code that really runs.
 
     with double() as azure:
-        client = MLClient(azure.credential, …, transport=azure.transport())   # or with os.environ |= azure.environ
+        client = MLClient(azure.credential, …, transport=azure.transport())  # or with os.environ |= azure.environ
 
 Command jobs run the user's code as Azure ML lays it out; deployments load the model and answer; schedules fire. Storage
-is the double's own. Time is the double's own as well: `azure.clock.advance(60)`, and `azure.clock.sleep` for clients that
-wait. `azure.faults` makes things fail.
+is the double's own. Time is the double's own as well: `azure.clock.advance(60)`, and `azure.clock.sleep` for clients
+that wait. `azure.faults` makes things fail.
 
 Three ways in:
 
@@ -13,11 +13,11 @@ Three ways in:
   storage, which has a client of its own, is reached at `azure.blob_url`.
 * the address itself: `azure.url` (https; trust the file in `azure.environ["REQUESTS_CA_BUNDLE"]`) in the place of
   https://management.azure.com, as azure-ai-ml takes it from AZUREML_DEV_URL_MFE.
-* `azure.environ`, for this and other processes. HTTPS_PROXY leads Azure's own host names to the double, and all others to
-  where they were led before; REQUESTS_CA_BUNDLE and SSL_CERT_FILE trust it, beside what was trusted. azure-identity signs
-  in with AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; obstore finds storage by AZURE_STORAGE_ACCOUNT_NAME,
-  AZURE_STORAGE_ENDPOINT, AZURE_ALLOW_HTTP and a key; cloudml by CLOUDML_AZURE_ARM_ENDPOINT and
-  CLOUDML_AZURE_BLOB_ENDPOINT. MLClient, azure-storage-blob and MLflow work unmodified.
+* `azure.environ`, for this and other processes. HTTPS_PROXY leads Azure's own host names to the double, and all others
+  to where they were led before; REQUESTS_CA_BUNDLE and SSL_CERT_FILE trust it, beside what was trusted. azure-identity
+  signs in with AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; obstore finds storage by
+  AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ENDPOINT, AZURE_ALLOW_HTTP and a key; cloudml by CLOUDML_AZURE_ARM_ENDPOINT
+  and CLOUDML_AZURE_BLOB_ENDPOINT. MLClient, azure-storage-blob and MLflow work unmodified.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudml_azure.double import resources, storage, uris
+from cloudml_azure.double import identity, resources, uris
 from cloudml_azure.double.refusals import user_error
 from cloudml_azure.double.routes import route
-from cloudml_azure.double.uris import Place
+from cloudml_azure.double.uris import NowhereError, Place
 from cloudml_azure.double.wire import Answer, answered
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _kind(asked: Asked) -> str:
 def put(world: World, asked: Asked) -> Answer:
     """Make a version, or change what may be changed of one."""
     kind, name, version = _kind(asked), asked.names["name"], asked.names["version"]
-    path, said = f"{kind}/{name}/versions/{version}", asked.document["properties"]
+    path, said = f"{kind}/{name}/versions/{version}", _resolved(world, asked.document["properties"])
     old = world.resources.find(path)
     if old is not None:
         _refuse_changes(kind, old["properties"], said)
@@ -47,9 +47,27 @@ def put(world: World, asked: Asked) -> Answer:
     facts = {**(old["properties"] if old else {}), **defaults, **said, "provisioningState": "Succeeded"}
     if kind == "environments":
         facts = {"osType": "Linux", **facts, "environmentType": "UserCreated"}
+    if kind == "models":
+        facts |= {"flavors": facts.get("flavors") or {}, "jobName": facts.get("jobName")}
     record = resources.make(world, path, {}, facts)
     world.clock.happened()
     return answered(resources.shown(record), 200 if old else 201)
+
+
+def _resolved(world: World, said: dict[str, Any]) -> dict[str, Any]:
+    """A model from a job's output is registered with the output's place in its datastore.
+
+    Raises:
+        Refused: There is no such output.
+    """
+    uri = str(said.get("modelUri") or "")
+    if not uri.startswith("azureml://jobs/"):
+        return said
+    try:
+        found = uris.place(world, uri)
+    except NowhereError as error:
+        raise user_error(f"The model cannot be registered: {error}.", 404) from error
+    return {**said, "modelUri": uris.long_form(world, uris.datastore(world, found), found.path)}
 
 
 def _refuse_changes(kind: str, old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -177,7 +195,7 @@ def pending_upload(world: World, asked: Asked) -> Answer:
             "blobReferenceForConsumption": {
                 "blobUri": base,
                 "storageAccountArmId": f"{scope}/Microsoft.Storage/storageAccounts/{world.account}",
-                "credential": {"credentialType": "SAS", "sasUri": f"{base}?{storage.sas()}"},
+                "credential": {"credentialType": "SAS", "sasUri": f"{base}?{identity.sas()}"},
             },
         }
     )

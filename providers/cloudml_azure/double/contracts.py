@@ -1,7 +1,8 @@
 """Holding a body against the contract, as the service does, and writing its enums in the service's own case.
 
-The contract is `cloudml_azure/facts/contract.json`: the typed wire models of the official SDK at one api-version. Bodies
-of that version are refused where they differ; those of any other only get the case of their enums, where it is known.
+The contract is `cloudml_azure/facts/contract.json`: the typed wire models of the official SDK at one api-version.
+Bodies of that version are refused where they differ; those of any other only get the case of their enums, where it is
+known.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def check_name(root: str, name: str) -> None:
     if not long_enough or not re.match(rule["pattern"], name) or (root.startswith("online") and "--" in name):
         raise Refused(
             "ValidationError",
-            f"The name '{name}' is invalid: it must have {rule.get('min_length', 1)} to {rule['max_length']} characters "
-            f"and match {rule['pattern']}.",
+            f"The name '{name}' is invalid: it must have {rule.get('min_length', 1)} to {rule['max_length']} "
+            f"characters and match {rule['pattern']}.",
         )
 
 

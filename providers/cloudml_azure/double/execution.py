@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cloudml.doubles.watching import Watch
-from cloudml_azure.double import machines, nodes, states
+from cloudml_azure.double import images, machines, nodes, states
 from cloudml_azure.double.states import EndedError
 from cloudml_azure.double.uris import NowhereError
 
@@ -55,9 +55,11 @@ def _build(world: World, record: Record) -> None:
             fault.message or "Image build failed. For more details, check log file azureml-logs/20_image_build_log.txt."
         )
         raise EndedError("Failed", words, "ImageBuildFailure")
-    slow = machines.is_built(world, image)
-    states.wait(world, record, "building" if slow and image not in world.images else "preparing")
-    world.images.add(image)
+    slow = machines.is_built(world, image) and image not in world.images
+    states.wait(world, record, "building" if slow else "preparing")
+    if problem := images.build(world, image):
+        states.log(world, record, problem, BUILD_LOG)
+        raise EndedError("Failed", f"Image build failed: {problem}. Check log file {BUILD_LOG}.", "ImageBuildFailure")
 
 
 def _machines(world: World, record: Record) -> None:

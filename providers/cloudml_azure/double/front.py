@@ -14,15 +14,14 @@ from cloudml_azure.double.identity import CLIENT, OBJECT
 from cloudml_azure.double.refusals import Refused, not_found
 from cloudml_azure.double.routes import OPEN
 from cloudml_azure.double.services import TABLE
-from cloudml_azure.double.wire import Answer
-from cloudml_azure.double.world import API_VERSION
+from cloudml_azure.double.world import API_VERSION, INFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cloudml.doubles.faults import Fault
     from cloudml_azure.double.routes import Route
-    from cloudml_azure.double.wire import Asked
+    from cloudml_azure.double.wire import Answer, Asked
     from cloudml_azure.double.world import World
 
 MANAGED = frozenset({"ml", "insights", "authorization"})
@@ -81,6 +80,8 @@ class Front:
             HeldError: A fault wants the client to wait in vain.
         """
         asked = wire.read(method, url, headers, body)
+        if (name := asked.host.partition(f".{self._world.region}.{INFERENCE}")[0]) != asked.host:
+            asked.path = f"/scoring/{name}{asked.path}"
         found = None if storage.claims(self._world, asked) else TABLE.find(asked)
         if not asked.service:
             asked.service, asked.operation = "arm", "Unknown"
@@ -219,7 +220,7 @@ def _own(asked: Asked) -> dict[str, str]:
 def denied(world: World, asked: Asked) -> str:
     """Azure's words for a missing permission."""
     return (
-        f"The client '{CLIENT}' with object id '{OBJECT}' does not have authorization to perform action '{asked.action}' "
-        f"over scope '{world.root}' or the scope is invalid. If access was recently granted, please refresh your "
-        "credentials."
+        f"The client '{CLIENT}' with object id '{OBJECT}' does not have authorization to perform action "
+        f"'{asked.action}' over scope '{world.root}' or the scope is invalid. If access was recently granted, "
+        "please refresh your credentials."
     )

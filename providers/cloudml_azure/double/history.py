@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml_azure.double import identity, resources, states, storage, tracking, uris
+from cloudml_azure.double import identity, resources, states, tracking, uris
 from cloudml_azure.double.refusals import Refused, user_error
 from cloudml_azure.double.routes import WORKSPACE, route
 from cloudml_azure.double.uris import NowhereError, Place
@@ -41,7 +41,7 @@ def shown(world: World, record: Record) -> dict[str, Any]:
     """The details of a run; each log has a URL of its own."""
     stem = f"{states.home(record)}/"
     files = [name.removeprefix(stem) for name in world.storage.names(ARTIFACTS, stem)]
-    token = storage.sas(permissions="r")
+    token = identity.sas(permissions="r")
     facts = record["properties"]
     return {
         "runId": record["name"],
@@ -161,7 +161,7 @@ def _asset_uri(world: World, asset: str) -> str:
                 default = uris.long_form(world, "workspaceblobstore", f"azureml/{record['name']}/{name}/")
                 return str((said or {}).get("uri") or default)
     place = uris.place(world, asset)
-    return uris.long_form(world, "workspaceblobstore", place.path)
+    return uris.long_form(world, uris.datastore(world, place), place.path)
 
 
 def token(world: World, asked: Asked) -> Answer:

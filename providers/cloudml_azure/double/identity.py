@@ -11,6 +11,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ CLIENT = "99999999-8888-7777-6666-555555555555"
 OBJECT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 SECRET = "not-a-secret"  # noqa: S105  that is what it says
 HOUR_S = 3600
+STORAGE_VERSION = "2025-05-05"
 STORAGE = "https://storage.azure.com"
 
 
@@ -122,6 +124,12 @@ class Identity:
                 f"The access token has been obtained for wrong audience or resource '{audience}'.",
                 401,
             )
+
+
+def sas(hours: float = 8.0, permissions: str = "racwdl") -> str:
+    """A token that opens a container for a while."""
+    expiry = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"sv={STORAGE_VERSION}&se={expiry.replace(':', '%3A')}&sr=c&sp={permissions}&sig={uuid.uuid4().hex}"
 
 
 def sign_in(world: World, asked: Asked) -> Answer:

@@ -55,7 +55,7 @@ def transport(front: Front, clock: Clock) -> Any:
     """A transport of azure-core that talks to the double."""
     from azure.core.pipeline.transport import RequestsTransport
 
-    class Transport(RequestsTransport):
+    class Transport(RequestsTransport):  # type: ignore[misc]  # it is loaded lazily there, so without a type
         """Waits on the double's clock."""
 
         def __init__(self) -> None:

@@ -119,7 +119,7 @@ def _check(world: World, said: dict[str, Any]) -> None:
         raise user_error(f"The double runs jobs of the types {', '.join(KINDS)}, and not {said['jobType']}.")
     trial = said.get("trial") or said
     _check_environment(world, str(trial["environmentId"]))
-    if (code := trial.get("codeId")) and world.resources.find(_below(code)) is None:
+    if (code := trial.get("codeId")) and world.resources.find(resources.path_of(code)) is None:
         raise user_error(f"The code asset {code} was not found.", 404)
     cluster = str(said.get("computeId") or "")
     if cluster and world.resources.find(f"computes/{cluster.rpartition('/')[2]}") is None:
@@ -134,13 +134,8 @@ def _check_environment(world: World, name: str) -> None:
     found = ENVIRONMENT.fullmatch(name)
     if found is None:
         raise user_error(f"The environment {name} could not be parsed.")
-    if found["path"] and "registries" not in name and world.resources.find(_below(found["path"])) is None:
+    if found["path"] and "registries" not in name and world.resources.find(resources.path_of(found["path"])) is None:
         raise user_error(f"The environment {name} was not found.", 404)
-
-
-def _below(asset: str) -> str:
-    """The path below the workspace of an ARM id."""
-    return asset.split("/workspaces/")[-1].partition("/")[2]
 
 
 def _need(world: World, asked: Asked) -> Record:

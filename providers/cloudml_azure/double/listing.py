@@ -50,9 +50,10 @@ def blobs(store: Blobs, container: str, asked: Asked) -> Answer:
         for name, value in (("Prefix", prefix), ("Marker", marker), ("Delimiter", delimiter))
         if value
     )
+    more = element("NextMarker", rest[0] if rest else "")
     return document(
         f'<EnumerationResults ServiceEndpoint="{escape(asked.origin)}/" ContainerName="{escape(container)}">{asked_for}'
-        f"{element('MaxResults', limit)}<Blobs>{''.join(listed)}</Blobs>{element('NextMarker', rest[0] if rest else '')}"
+        f"{element('MaxResults', limit)}<Blobs>{''.join(listed)}</Blobs>{more}"
         "</EnumerationResults>"
     )
 

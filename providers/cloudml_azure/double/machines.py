@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloudml_azure.double.resources import path_of
+
 if TYPE_CHECKING:
     from cloudml_azure.double.world import World
 
 
 def is_built(world: World, environment: str) -> bool:
     """Whether an image has to be built for an environment: it adds packages to one, or has a Dockerfile."""
-    record = world.resources.find(environment.split("/workspaces/")[-1].partition("/")[2])
+    record = world.resources.find(path_of(environment))
     return record is not None and bool(record["properties"].get("condaFile") or record["properties"].get("build"))
 
 
 def over_quota(kind: str, count: int) -> str:
     """There is not enough quota for so many machines."""
     return (
-        f"Not enough quota available for {kind} in SubscriptionId. Current usage/limit: 0/0. Additional needed: {count}. "
-        "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+        f"Not enough quota available for {kind} in SubscriptionId. Current usage/limit: 0/0. Additional needed: "
+        f"{count}. Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
     )
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles import containers
 from cloudml.doubles.clock import ClosedError
 from cloudml.doubles.containers import Box, Container
 from cloudml.doubles.watching import Host
-from cloudml_azure.double import identity, states, uris
+from cloudml_azure.double import identity, images, states, uris
 from cloudml_azure.double.uris import NowhereError
 from cloudml_azure.double.workspace import WORKSPACE_ID
 from cloudml_azure.double.world import API, ARTIFACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cloudml_azure.double.resources import Record
     from cloudml_azure.double.world import World
@@ -148,6 +148,7 @@ def variables(world: World, record: Record) -> dict[str, str]:
     experiment = f"{abs(hash(facts['experimentName'])):032x}"
     found = {
         **{key: world.environ[key] for key in REACHES},
+        "PYTHONPATH": str(images.folder(world, str(asked["environmentId"]))),
         "AZUREML_RUN_ID": name,
         "AZUREML_ROOT_RUN_ID": record.get("_parent") or name,
         "AZUREML_RUN_TOKEN": token.token,

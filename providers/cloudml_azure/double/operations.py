@@ -81,9 +81,7 @@ def begin(
     def run() -> None:
         try:
             work()
-            if fault := world.domain("operation", path):
-                code = str(fault.facts.get("code", "InternalServerError"))
-                raise FailedError(code, fault.message or f"The operation on {path} failed.")
+            _fail(world, path)
         except FailedError as error:
             failed(error)
             details: list[Any] = []
@@ -100,6 +98,17 @@ def begin(
 
     world.clock.work(run)
     return operation
+
+
+def _fail(world: World, path: str) -> None:
+    """Let an operation fail that has done its work.
+
+    Raises:
+        FailedError: A fault wants it.
+    """
+    if fault := world.domain("operation", path):
+        code = str(fault.facts.get("code", "InternalServerError"))
+        raise FailedError(code, fault.message or f"The operation on {path} failed.")
 
 
 def _over(world: World, operation: Operation, status: str) -> None:

@@ -110,6 +110,11 @@ def page(world: World, asked: Asked, records: Iterable[Record], size: int = PAGE
     return answered(found)
 
 
+def path_of(name: str) -> str:
+    """The path below the workspace of an ARM id."""
+    return name.rpartition("/workspaces/")[2].partition("/")[2]
+
+
 def newest_first(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda one: one["_born"], reverse=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from cloudml_azure.double.wire import Answer, Asked
     from cloudml_azure.double.world import World
@@ -92,5 +92,5 @@ class Table:
                 return one
         return None
 
-    def __iter__(self) -> object:
+    def __iter__(self) -> Iterator[Route]:
         return iter([one for found in self._routes.values() for one in found])

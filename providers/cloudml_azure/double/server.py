@@ -1,8 +1,8 @@
 """The double as a server on this machine, in threads of this process, at one port for everything.
 
-What comes with TLS is served with the double's certificate, what comes without as well (blobs, containers). It is also a
-proxy for https: with HTTPS_PROXY set to it and its certificate trusted, programs reach Azure's own host names here, and
-every other host as they would have done without it.
+What comes with TLS is served with the double's certificate, what comes without as well (blobs, containers). It is also
+a proxy for https: with HTTPS_PROXY set to it and its certificate trusted, programs reach Azure's own host names here,
+and every other host as they would have done without it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ HANDSHAKE = 0x16
 """The first byte of a connection with TLS."""
 PIECE = 1 << 16
 HELD_S = 120.0
+METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
 
 class Server:
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the standard library
         del format, args
 
-    def do_CONNECT(self) -> None:  # noqa: N802  the standard library looks for it
+    def do_CONNECT(self) -> None:
         """Become the host that is asked for, or a way to it."""
         host = self.path
         if not self.server.world.is_real(host):
@@ -119,8 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._established()
         self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
-        self.rfile = self.connection.makefile("rb", self.rbufsize)  # type: ignore[assignment]  # a buffered reader
-        self.wfile = self.connection.makefile("wb", self.wbufsize)  # type: ignore[assignment]  # a buffered writer
+        self.rfile = self.connection.makefile("rb", self.rbufsize)
+        self.wfile = self.connection.makefile("wb", self.wbufsize)
         self.tunnel = host.removesuffix(":443")
         self.close_connection = False
 
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             _pump(self.connection, other)
             back.join(CLOSING_S)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
         secure = isinstance(self.connection, ssl.SSLSocket)
         url = f"http{'s' if secure else ''}://{self.tunnel or self.headers.get('Host', '')}{self._target()}"
         try:
@@ -214,7 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
+
+for _method in METHODS:
+    setattr(_Handler, f"do_{_method}", _Handler.serve)
 
 
 def upstream() -> tuple[str, int] | None:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from cloudml_azure.double import access, assets, history, jobs, operations, tracking, workspace
+from cloudml_azure.double import (
+    access,
+    assets,
+    deployments,
+    endpoints,
+    history,
+    jobs,
+    operations,
+    scaling,
+    schedules,
+    scoring,
+    tracking,
+    workspace,
+)
 from cloudml_azure.double.routes import Table, route
 
 PLACE = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}"
@@ -10,6 +23,7 @@ OPERATIONS = (
     route("GET", f"{PLACE}/mfeOperationsStatus/{{operation}}", "Operations_Status", operations.status),
     route("GET", f"{PLACE}/mfeOperationResults/{{operation}}", "Operations_Result", operations.result),
 )
-TABLE = Table(
-    (*OPERATIONS, *access.ROUTES, *workspace.ROUTES, *assets.ROUTES, *jobs.ROUTES, *history.ROUTES, *tracking.ROUTES)
-)
+MODULES = (
+    access, workspace, assets, jobs, history, tracking, endpoints, deployments, scoring, schedules, scaling,
+)  # fmt: skip
+TABLE = Table((*OPERATIONS, *(one for module in MODULES for one in module.ROUTES)))

@@ -78,12 +78,9 @@ def finish(world: World, record: Record, status: str, message: str = "", code: s
 
 def error(code: str, message: str) -> dict[str, Any]:
     """The error of a run, as run history shows it."""
-    return {
-        "error": {"code": code, "message": message, "messageFormat": "{Message}", "messageParameters": {"Message": message},
-                  "details": [], "referenceCode": None, "innerError": None},
-        "correlation": None,
-        "componentName": "CommonRuntime",
-    }  # fmt: skip
+    words = {"messageFormat": "{Message}", "messageParameters": {"Message": message}}
+    inner = {"code": code, "message": message, **words, "details": [], "referenceCode": None, "innerError": None}
+    return {"error": inner, "correlation": None, "componentName": "CommonRuntime"}
 
 
 def log(world: World, record: Record, line: str, name: str = LOG) -> None:

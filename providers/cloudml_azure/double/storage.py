@@ -10,12 +10,12 @@ import base64
 import re
 import uuid
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from cloudml_azure.double import blobs, listing
+from cloudml_azure.double import batches, blobs, listing
 from cloudml_azure.double.refusals import Refused
 from cloudml_azure.double.wire import Answer, Asked, Part, read, refused
 
@@ -62,7 +62,7 @@ def claims(world: World, asked: Asked) -> bool:
 def _operation(asked: Asked, container: str, blob: str) -> str:
     comp, kind = asked.query.get("comp", ""), asked.query.get("restype", "")
     if blob:
-        return _of_blob(asked, comp)
+        return of_blob(asked, comp)
     if container and comp != "batch":
         return CONTAINER_OPERATIONS.get((asked.method, comp if kind == "container" else "?"), "Unknown")
     return {"list": "ListContainers", "batch": "Batch", "userdelegationkey": "GetUserDelegationKey"}.get(
@@ -92,7 +92,7 @@ BLOB_OPERATIONS: Mapping[tuple[str, str], str] = {
 }
 
 
-def _of_blob(asked: Asked, comp: str) -> str:
+def of_blob(asked: Asked, comp: str) -> str:
     if (asked.method, comp) == ("PUT", ""):
         return "CopyBlob" if "x-ms-copy-source" in asked.headers else "PutBlob"
     return BLOB_OPERATIONS.get((asked.method, comp), "Unknown")
@@ -122,25 +122,22 @@ def signed(world: World, asked: Asked) -> None:
     if expiry and _moment(expiry) < datetime.now(UTC):
         raise Refused(
             "AuthenticationFailed",
-            "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
-            f"including the signature. Signature not valid in the specified time frame: Expiry [{expiry}]",
+            "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
+            f"correctly including the signature. Signature not valid in the specified time frame: Expiry [{expiry}]",
             403,
         )
 
 
 def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def answer(world: World, asked: Asked) -> Answer:
     """The answer to a request for storage."""
-    operation = OPERATIONS.get(asked.operation)
     try:
         signed(world, asked)
-        if operation is None:
-            raise Refused("UnsupportedHttpVerb", "The resource doesn't support the specified Http Verb.", 405)
-        found = operation(world, asked)
+        found = OPERATIONS.get(asked.operation, _unknown)(world, asked)
     except Refused as refusal:
         found = refused(asked, refusal)
     common = {"x-ms-request-id": str(uuid.uuid4()), "x-ms-version": asked.headers.get("x-ms-version", VERSION)}
@@ -148,6 +145,10 @@ def answer(world: World, asked: Asked) -> Answer:
         common["x-ms-client-request-id"] = asked.headers["x-ms-client-request-id"]
     found.headers = {**common, "Server": "Windows-Azure-Blob/1.0", **found.headers}
     return found
+
+
+def _unknown(*_: object) -> Answer:
+    raise Refused("UnsupportedHttpVerb", "The resource doesn't support the specified Http Verb.", 405)
 
 
 def _place(world: World, asked: Asked) -> tuple[blobs.Blobs, str, str]:
@@ -349,39 +350,19 @@ def list_containers(world: World, asked: Asked) -> Answer:
 
 
 def batch(world: World, asked: Asked) -> Answer:
-    """Several deletions in one request; each has an answer of its own."""
-    boundary = asked.headers.get("content-type", "").partition("boundary=")[2].strip('"')
-    answers = []
-    for part in asked.body.split(f"--{boundary}".encode())[1:-1]:
-        head, _, inner = part.lstrip(b"\r\n").partition(b"\r\n\r\n")
-        number = re.search(rb"content-id:\s*(\d+)", head, re.IGNORECASE)
-        answers.append((int(number[1]) if number else len(answers), _inner(world, asked, inner.decode())))
-    back = f"batchresponse_{uuid.uuid4()}"
-    pieces = [_batched(back, number, found) for number, found in answers]
-    body = "".join([*pieces, f"--{back}--\r\n"]).encode()
-    return Answer(status=202, headers={"Content-Type": f"multipart/mixed; boundary={back}"}, body=body)
+    """Several requests in one; each is signed by itself or by the whole."""
+    account = asked.names["account"]
 
+    def send(method: str, path: str, headers: dict[str, str]) -> Answer:
+        whole = asked.host.partition(":")[0].endswith(HOST) or path.startswith(f"/{account}/")
+        inner = read(method, f"{asked.origin}{'' if whole else f'/{account}'}{path}", headers, b"")
+        inner.headers.setdefault("authorization", asked.headers.get("authorization", ""))
+        if not claims(world, inner):
+            return refused(inner, Refused("InvalidUri", "The requested URI does not represent any resource."))
+        inner.query = {**asked.query, **inner.query}
+        return answer(world, inner)
 
-def _inner(world: World, asked: Asked, text: str) -> Answer:
-    first, *lines = text.strip().split("\r\n")
-    method, path, _ = first.split(" ", 2)
-    headers = dict(line.split(":", 1) for line in lines if ":" in line)
-    stem = "" if asked.host.partition(":")[0].endswith(HOST) or path.startswith(f"/{asked.names['account']}/") else "/"
-    url = f"{asked.origin}{stem + asked.names['account'] if stem else ''}{path}"
-    inner = read(method, url, {name: value.strip() for name, value in headers.items()}, b"")
-    inner.headers.setdefault("authorization", asked.headers.get("authorization", ""))
-    inner.query = {**asked.query, **inner.query}
-    if not claims(world, inner):
-        return refused(inner, Refused("InvalidUri", "The requested URI does not represent any resource."))
-    inner.operation = _of_blob(inner, "")
-    return answer(world, inner)
-
-
-def _batched(boundary: str, number: int, found: Answer) -> str:
-    lines = [f"{name}: {value}" for name, value in found.headers.items()]
-    status = f"HTTP/1.1 {found.status} {'Accepted' if found.status < 300 else 'Error'}"  # noqa: PLR2004  HTTP's border
-    head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\n"
-    return head + "\r\n".join([status, *lines, "", found.content().decode(), ""])
+    return batches.answer(asked, send)
 
 
 def delegation_key(world: World, asked: Asked) -> Answer:
@@ -394,12 +375,6 @@ def account_information(world: World, asked: Asked) -> Answer:
     del world, asked
     facts = {"x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2", "x-ms-is-hns-enabled": "false"}
     return Answer(headers=facts)
-
-
-def sas(hours: float = 8.0, permissions: str = "racwdl") -> str:
-    """A token that opens a container for a while."""
-    expiry = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"sv={VERSION}&se={expiry.replace(':', '%3A')}&sr=c&sp={permissions}&sig={uuid.uuid4().hex}"
 
 
 OPERATIONS: Mapping[str, Operation] = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudml_azure.double.world import World
 
 LONG = re.compile(
-    r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.I
+    r"azureml://subscriptions/[^/]+/resourcegroups/[^/]+(?:/providers/[^/]+)?/workspaces/[^/]+/(.+)", re.IGNORECASE
 )
 DATASTORE = re.compile(r"datastores/([^/]+)/paths/(.*)")
 OUTPUT = re.compile(r"jobs/([^/]+)/outputs/([^/]+)(?:/paths/?(.*))?/?")
@@ -78,6 +78,19 @@ def of_datastore(world: World, name: str, path: str) -> Place:
     if facts["accountName"] not in world.accounts:
         raise NowhereError(f"the storage account {facts['accountName']} cannot be reached")
     return Place(facts["accountName"], facts["containerName"], path.strip("/"))
+
+
+def datastore(world: World, found: Place) -> str:
+    """The datastore that leads to a place.
+
+    Raises:
+        NowhereError: None does.
+    """
+    for record in world.resources.below("datastores"):
+        facts = record["properties"]
+        if (facts["accountName"], facts["containerName"]) == (found.account, found.container):
+            return str(record["name"])
+    raise NowhereError(f"no datastore leads to the container {found.container}")
 
 
 def _of_output(world: World, job: str, output: str, path: str) -> Place:

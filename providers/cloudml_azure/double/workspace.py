@@ -6,7 +6,7 @@ import base64
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from cloudml_azure.double import resources, storage
+from cloudml_azure.double import identity, resources
 from cloudml_azure.double.refusals import Refused, not_found, user_error
 from cloudml_azure.double.routes import route
 from cloudml_azure.double.wire import Answer, answered
@@ -135,7 +135,7 @@ def delete_datastore(world: World, asked: Asked) -> Answer:
 
 
 def secrets(world: World, asked: Asked) -> Answer:
-    """What opens a datastore: a SAS if one that expires is asked for, else the account's key."""
+    """What opens a datastore: its kind of secret, also when one that expires was asked for, as `jobs.stream` needs it."""
     record = _datastore(world, asked)
     if world.domain("keyless", record["properties"]["accountName"]):
         raise Refused(
@@ -146,8 +146,8 @@ def secrets(world: World, asked: Asked) -> Answer:
     kind = record["properties"]["credentials"]["credentialsType"]
     if kind == "None":
         raise user_error(f"The datastore {record['name']} has no secrets.", 400)
-    if asked.json().get("expirableSecret") or kind == "Sas":
-        return answered({"secretsType": "Sas", "sasToken": storage.sas(asked.json().get("expireAfterHours", 1))})
+    if kind == "Sas":
+        return answered({"secretsType": "Sas", "sasToken": identity.sas(asked.json().get("expireAfterHours", 1))})
     return answered({"secretsType": "AccountKey", "key": KEY})
 
 

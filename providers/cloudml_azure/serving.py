@@ -26,6 +26,11 @@ ENTRY = f'''"""Serves the model; written by cloudml. Azure ML's inference server
 import os
 import sys
 
+try:
+    from azureml_inference_server_http.api.aml_request import rawhttp
+except ImportError:  # in older images it is called so
+    from azureml.contrib.services.aml_request import rawhttp
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "{shipping.RUNTIME}"))
 
@@ -36,8 +41,9 @@ def init():
     azureml.init(HERE)
 
 
-def run(data, request_headers):
-    return azureml.run(data, request_headers)
+@rawhttp
+def run(request):
+    return azureml.run(request.get_data(), request.headers)
 '''
 
 

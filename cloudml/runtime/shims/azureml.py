@@ -1,8 +1,8 @@
 """Any model under Azure ML's inference server, by the two functions that it calls: ``init()`` and ``run(data)``.
 
-The server hands over the body as text whatever its type is, and the headers. What `run` gives back decides the status:
-an answer of ours leaves as the server's own response object, with its status and content type; where that class is not
-to be had, as its text.
+The script that the server imports asks for the request itself, whose body would else be text whatever its type is. What
+`run` gives back decides the status: an answer of ours leaves as the server's own response object, with its status and
+content type.
 
 What is to be recorded goes to the collector beside the container by one POST a collection, as Azure ML's own package
 does it: CloudEvents headers, a JSON list of rows. A thread of its own sends it, so that no answer waits for it.
@@ -10,6 +10,7 @@ does it: CloudEvents headers, a JSON list of rows. A thread of its own sends it,
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import queue
@@ -98,11 +99,10 @@ def install(file: Path) -> None:
     sys.path.insert(0, site)
 
 
-def run(data: Any, headers: "Mapping[str, str] | None" = None) -> Any:
+def run(body: bytes, headers: "Mapping[str, str]") -> Any:
     """The answer to one request, as the server takes it."""
     assert _State.model is not None
-    body = data.encode("utf-8") if isinstance(data, str) else bytes(data or b"")
-    named = {key.lower(): value for key, value in (headers or {}).items()}
+    named = {key.lower(): value for key, value in headers.items()}
     kind, accept = named.get("content-type"), named.get("accept")
     reply = answering.answer(_State.model, body, kind, accept)
     if _State.recorder is not None and reply.status == SUCCESS and not answering.asks_nothing(body):
@@ -111,13 +111,12 @@ def run(data: Any, headers: "Mapping[str, str] | None" = None) -> Any:
 
 
 def response(reply: answering.Reply) -> Any:
-    """An answer as the server sends it with its status and type; without the server, its text."""
-    text = reply.body.decode("utf-8")
+    """An answer as the server sends it, with its status and type."""
     try:
-        from azureml_inference_server_http.api.aml_response import AMLResponse  # noqa: PLC0415  the server's own
-    except ImportError:
-        return text
-    return AMLResponse(text, reply.status, {"Content-Type": reply.content_type}, json_str=False)
+        module = importlib.import_module("azureml_inference_server_http.api.aml_response")
+    except ImportError:  # in older images it is called so
+        module = importlib.import_module("azureml.contrib.services.aml_response")
+    return module.AMLResponse(reply.body, reply.status, {"Content-Type": reply.content_type})
 
 
 class Rows(NamedTuple):

@@ -46,7 +46,9 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.JOB_NATIVE: NATIVE,
     Capability.MODEL_VERSIONS: NATIVE,
     Capability.MODEL_PREDICTOR: NATIVE,
-    Capability.MODEL_BARE: _emulated("cloudml's scoring script loads it; a model without code is not served as one of MLflow's"),
+    Capability.MODEL_BARE: _emulated(
+        "cloudml's scoring script loads it; a model without code is not served as one of MLflow's"
+    ),
     Capability.MODEL_REQUIREMENTS: _emulated("the scoring script installs them when an instance starts"),
     Capability.MODEL_GATE: NATIVE,
     Capability.ENDPOINT_INSTANCES: NATIVE,

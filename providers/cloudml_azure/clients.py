@@ -246,7 +246,9 @@ class Clients:
         url = str(self.send("Workspaces_Get", {})["properties"]["discoveryUrl"])
         found = self.get("Discovery_Get", url)
         if "api" not in found:
-            raise NotFoundError(f"the workspace's discovery document at {url} names no `api`", operation="Discovery_Get")
+            raise NotFoundError(
+                f"the workspace's discovery document at {url} names no `api`", operation="Discovery_Get"
+            )
         return str(found["api"]).rstrip("/")
 
     def _once(self, key: str, make: Callable[[], Any]) -> Any:

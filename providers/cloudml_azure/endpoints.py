@@ -323,9 +323,7 @@ class AzureEndpoints:
 
     def _ask(self, name: str, body: bytes, content_type: str, accept: str, deployment: str = "") -> Answer:
         url, key = self._address(name), self.clients.key(name)
-        status, head, content = self.clients.score(
-            url, body, invoking.headers(key, content_type, accept, deployment)
-        )
+        status, head, content = self.clients.score(url, body, invoking.headers(key, content_type, accept, deployment))
         if status == invoking.UNAUTHORIZED:  # the key was changed since it was looked up
             self.clients.forget_endpoint(name)
             fresh = invoking.headers(self.clients.key(name), content_type, accept, deployment)

@@ -68,7 +68,9 @@ CODES: Mapping[str, Meaning] = {
     "Unauthorized": EXPIRED,
     "AuthorizationFailed": DENIED,
     "LinkedAuthorizationFailed": DENIED,
-    "RequestDisallowedByPolicy": Meaning(PermissionDeniedError, "a policy of the subscription forbids it: ask who set it"),
+    "RequestDisallowedByPolicy": Meaning(
+        PermissionDeniedError, "a policy of the subscription forbids it: ask who set it"
+    ),
     "SubscriptionNotFound": MISSING,
     "ResourceGroupNotFound": MISSING,
     "ResourceNotFound": MISSING,

@@ -226,9 +226,7 @@ class AzureJobs:
             raise ConflictError(f"the job `{attempt}` does not stop", operation="Jobs_Cancel")
         with suppress(NotFoundError):
             self.clients.send("Jobs_Delete", {"name": attempt})
-        settling.gone(
-            lambda: self.clients.send("Jobs_Get", {"name": attempt}), f"job `{attempt}`", self.clients.sleep
-        )
+        settling.gone(lambda: self.clients.send("Jobs_Get", {"name": attempt}), f"job `{attempt}`", self.clients.sleep)
 
     def _upload(self, resource: JobResource, upload: Call, progress: Progress) -> None:
         name, storage = names.native(resource.identity), self._storage()

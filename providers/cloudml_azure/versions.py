@@ -61,8 +61,6 @@ def code(identity: Identity, uri: str, settings: AzureSettings) -> Call:
     return call(CODE, names.native(identity), properties)
 
 
-
-
 def collector(name: str, resource: EndpointResource, settings: AzureSettings) -> dict[str, Any]:
     """What is recorded of requests and answers, and the assets that say where."""
     share = resource.spec.capture

@@ -99,9 +99,11 @@ class BucketDatasets(ABC):
 
     def enlist(self, resource: DatasetResource) -> None:
         """Send those requests; again where it was interrupted."""
+        del resource
 
     def strike(self, name: str) -> None:
         """Take the version off that list; nothing there is no error."""
+        del name
 
     def uri(self, identity: Identity) -> str:
         """The folder of the version."""

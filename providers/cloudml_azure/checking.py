@@ -1,4 +1,4 @@
-"""`cloudml provider check`: who asks, what they may, the workspace, its storage, the identity and the quotas, each apart.
+"""`cloudml provider check`: who asks, what they may, the workspace, its storage, the identity and the quotas.
 
 Permissions are those that the service lists for the caller at the workspace, so that nothing is made to find out; what
 a policy forbids, only the probe of the container shows.

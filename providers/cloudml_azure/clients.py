@@ -108,7 +108,10 @@ class Clients:
         requests.check(Call(operation, body))
         route, there = requests.ROUTES[operation], requests.address(operation, body, self.settings)
         url = self._plane(route.plane, there.path) if route.plane in PLANES else f"{self._arm}{there.path}"
-        return self._patiently(operation, lambda: self._sent(operation, route.method, url, there.query, there.body))
+        found: Answered = self._patiently(
+            operation, lambda: self._sent(operation, route.method, url, there.query, there.body)
+        )
+        return found
 
     def pages(self, operation: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The members of every page of a list."""
@@ -134,7 +137,8 @@ class Clients:
         """The content of a signed address from a byte on; nothing where there is no more, or nothing yet."""
         operation = "Blobs_Get"
         headers = {"Range": f"bytes={start}-"} if start else {}
-        return self._patiently(operation, lambda: self._read(operation, url, headers))
+        content: bytes = self._patiently(operation, lambda: self._read(operation, url, headers))
+        return content
 
     def score(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         """One prediction, sent once: status, headers, body.

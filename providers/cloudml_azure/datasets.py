@@ -1,4 +1,4 @@
-"""Datasets in the target's storage container: `cloudml.clouds.datasets`, in Azure's words, with a data asset of each."""
+"""Datasets in the target's container: `cloudml.clouds.datasets`, in Azure's words, with a data asset of each."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Endpoints: managed online endpoints of Azure ML, each with one deployment that answers and, in between, the next one.
 
-The endpoint's tag has the hash of what it shall be, and a deployment is named by the hash of what it is. An update makes
-a second deployment beside the first, asks it once by its own header, moves the traffic, and lets the old one go when the
-endpoint has answered; until then the old one is what answers. See `cloudml_azure.rollout` for the steps.
+The endpoint's tag has the hash of what it shall be, and a deployment is named by the hash of what it is. An update
+makes a second deployment beside the first, asks it once by its own header, moves the traffic, and lets the old one go
+when the endpoint has answered; until then the old one is what answers. See `cloudml_azure.rollout` for the steps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.capabilities import Level
 from cloudml.clock import moment
 from cloudml.clouds import settling, words
-from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
+from cloudml.errors import AlreadyExistsError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import asks_nothing
 from cloudml.status import Answer, EndpointStatus
@@ -301,7 +301,7 @@ class AzureEndpoints:
         asked = {key: body[key] for key in ("endpoint", "deployment")}
         settling.seen(lambda: self.clients.send("OnlineDeployments_Get", asked), self.clients.sleep)
 
-    def _move(self, name: str, resource: EndpointResource, live: Live) -> None:
+    def _move(self, name: str, resource: EndpointResource, _: Live) -> None:
         """Ask the new deployment once, and let it have the traffic."""
         deployment = names.deployment(resource.identity.hash)
         try:
@@ -314,7 +314,7 @@ class AzureEndpoints:
         wanted = lower_endpoint(name, resource, self.clients.settings)
         self._put(Call(CREATE, rollout.traffic(wanted, {deployment: rollout.ALL})))
 
-    def _scale(self, name: str, resource: EndpointResource, live: Live) -> None:
+    def _scale(self, name: str, resource: EndpointResource, _: Live) -> None:
         for call in scaling.lower(name, resource, self.clients.settings):
             self.clients.send(call.operation, call.body)
 

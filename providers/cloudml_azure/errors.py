@@ -50,6 +50,7 @@ EXPIRED = Meaning(AuthenticationError, SIGN_IN)
 DENIED = Meaning(PermissionDeniedError, GRANT)
 MISSING = Meaning(NotFoundError)
 EXISTS = Meaning(AlreadyExistsError)
+FORBIDDEN = Meaning(PermissionDeniedError, "a policy of the subscription forbids it: ask who set it")
 TAKEN = Meaning(ConflictError, "somebody in that region has an endpoint of that name: call yours otherwise in the file")
 BUSY = Meaning(ConflictError, "wait until it has settled, then try again")
 FULL = Meaning(QuotaExceededError, QUOTA)
@@ -68,9 +69,7 @@ CODES: Mapping[str, Meaning] = {
     "Unauthorized": EXPIRED,
     "AuthorizationFailed": DENIED,
     "LinkedAuthorizationFailed": DENIED,
-    "RequestDisallowedByPolicy": Meaning(
-        PermissionDeniedError, "a policy of the subscription forbids it: ask who set it"
-    ),
+    "RequestDisallowedByPolicy": FORBIDDEN,
     "SubscriptionNotFound": MISSING,
     "ResourceGroupNotFound": MISSING,
     "ResourceNotFound": MISSING,
@@ -118,13 +117,13 @@ _SAID = (
     (r"already exists|cannot be (updated|changed|modified)|immutable", EXISTS),
     (r"provisioning state|in progress|being (created|updated|deleted)|is busy|still has traffic", BUSY),
 )
-MESSAGES: Mapping[str, tuple[tuple[str, Meaning], ...]] = {
-    code: _SAID
-    for code in (
+MESSAGES: Mapping[str, tuple[tuple[str, Meaning], ...]] = dict.fromkeys(
+    (
         "UserError", "BadRequest", "BadArgument", "ValidationError", "InvalidPropertyValue", "Conflict",
         "OperationNotAllowed", "ResourceConflict",
-    )
-}  # fmt: skip
+    ),
+    _SAID,
+)  # fmt: skip
 """By code, patterns of messages: the first that is found decides; the table above where none is."""
 
 STATUSES: Mapping[int, Meaning] = {
@@ -156,8 +155,8 @@ FAILURES: Mapping[str, str] = {
     "OutOfCapacity": "the region has no such machine free now: try again later, or choose another machine",
     "ImageBuildFailure": "the image could not be built: its build log is in the studio, under Environments; a curated"
     " image, by `framework`, needs no build",
-    "BadArgument": "image, model or code could not be fetched: does the endpoint's identity have AcrPull on the registry"
-    " and Storage Blob Data Reader on the account, and is the file as it should be?",
+    "BadArgument": "image, model or code could not be fetched: does the endpoint's identity have AcrPull on the"
+    " registry and Storage Blob Data Reader on the account, and is the file as it should be?",
     "ResourceNotReady": "the container ended, or did not answer in time: its last lines say why",
     "ResourceNotFound": "what it leans on is not there: image, model, code, subnet or identity",
     "AuthorizationFailed": "the endpoint's identity lacks a role: docs/azure-permissions.md has the list",

@@ -1,4 +1,4 @@
-"""Machines: what was asked -> a size of Azure's machines, by a table of facts in facts/machines.json (source, date inside).
+"""Machines: what was asked -> a size of Azure's machines, by a table of facts in facts/machines.json (source inside).
 
 The rule: of those that have at least the CPUs, memory and temporary disk, and exactly the accelerators, that were asked
 for (the fewest that there are, where their name alone was), the one with the fewest CPUs; among these the families of

@@ -1,9 +1,9 @@
 """The permissions that this provider needs, as data: each action, why, and on what.
 
 docs/azure-permissions.md is written from here, `cloudml provider check` asks about each, and a test compares the list
-with what a whole life of a project sends. Source: the resource provider operations of Microsoft.MachineLearningServices,
-Microsoft.Insights and Microsoft.Storage; for identities, "Authentication and authorization for online endpoints" and
-"Set up authentication between Azure Machine Learning and other services".
+with what a whole life of a project sends. Sources: the resource provider operations of Microsoft.Insights, of
+Microsoft.MachineLearningServices and of Microsoft.Storage; for identities, "Authentication and authorization for online
+endpoints" and "Set up authentication between Azure Machine Learning and other services".
 """
 
 from __future__ import annotations

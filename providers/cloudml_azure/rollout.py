@@ -1,7 +1,7 @@
 """How an endpoint gets to its next content: a second deployment beside the one that answers, tried, then the traffic.
 
 Each step is one request, and the next is sent when it is done. Which one that is, is read from what is there: the
-endpoint's tag says what it shall be, its deployments are named by their content, and its traffic says who answers. Pure.
+endpoint's tag says what it shall be, its deployments are named by their content, its traffic says who answers. Pure.
 """
 
 from __future__ import annotations
@@ -70,9 +70,13 @@ def standing(live: Live) -> Standing:
         return Standing(State.UNFINISHED, live.hash, f"its deployment `{name}` is not made", Step.DEPLOYMENT)
     if provisioning(wanted) in FAILED:
         return _failed(live)
-    state = STATES.get(provisioning(wanted), State.UNKNOWN)
-    if state is not State.READY:
+    if STATES.get(provisioning(wanted)) is not State.READY:
         return Standing(State.UPDATING if live.answering else State.CREATING, live.hash)
+    return _made(live, name)
+
+
+def _made(live: Live, name: str) -> Standing:
+    """The wanted deployment is there: does it answer, and does it scale?"""
     if live.traffic.get(name) != ALL:
         return Standing(State.UNFINISHED, live.hash, f"its traffic does not go to `{name}`", Step.TRAFFIC)
     if live.scaling:

@@ -17,7 +17,6 @@ from cloudml.plan import Call, Note
 from cloudml.runtime import contract
 from cloudml.shipping import SOURCE, START, requirements_file
 from cloudml_azure import images, machines, names, versions
-from cloudml_azure.images import Image
 from cloudml_azure.places import datastore_uri
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from cloudml.resources import Identity, JobResource
     from cloudml_azure.clients import Clients
+    from cloudml_azure.images import Image
     from cloudml_azure.machines import Choice
     from cloudml_azure.places import Places
     from cloudml_azure.settings import AzureSettings

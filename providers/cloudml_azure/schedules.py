@@ -80,7 +80,13 @@ def trigger(cron: str, path: str) -> dict[str, Any]:
         return _monthly(said, cron, path)
     if any(isinstance(day, tuple) for day in week):
         raise _unsupported(cron, path, _LAST)
-    fields = (_listed(said.minutes, range(60)), _listed(said.hours, range(24)), "*", "*", _listed(week, WEEK))
+    fields = (
+        _listed(said.minutes, range(60)),
+        _listed(said.hours, range(24)),
+        "*",
+        "*",
+        _listed({day for day in week if isinstance(day, int)}, WEEK),
+    )
     return {"triggerType": "Cron", "expression": " ".join(fields), "timeZone": ZONE}
 
 

@@ -1,4 +1,4 @@
-"""What a target with `provider: azure` may say. Secrets are not settings: azure-identity finds them where it always does."""
+"""What a target with `provider: azure` may say. Secrets are no settings: azure-identity finds them as it always does."""
 
 from __future__ import annotations
 

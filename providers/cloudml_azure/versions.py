@@ -129,7 +129,7 @@ def made(clients: Clients, wanted: Call) -> bool:
 
 
 def _same(said: Any, found: Any) -> bool:
-    """Whether two addresses are the same: the service puts subscription, group and workspace into those of datastores."""
+    """Whether two addresses are the same: the service may put subscription, group and workspace into them."""
     if said == found:
         return True
     ending = str(said).removeprefix("azureml://").rstrip("/")

@@ -1,8 +1,8 @@
 """The data collector beside a deployment's container: takes rows at /modeldata/log, and keeps them as Azure ML does.
 
 Each POST is a JSON list of rows of one collection, named by the header ce-type; it becomes a line of the collection's
-file of the hour, ``<where>/<yyyy>/<MM>/<dd>/<HH>/<instance>.jsonl``. Where that is, the collection's data asset says, or
-the workspace's own place for it. Source: the wire contract of azureml-ai-monitoring, and "Collect production data".
+file of the hour, ``<where>/<yyyy>/<MM>/<dd>/<HH>/<instance>.jsonl``. Where that is, the collection's data asset says,
+or the workspace's own place for it. Source: the wire contract of azureml-ai-monitoring, and "Collect production data".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a target with `provider: azure` may say. Secrets are no settings: azure-identity finds them as it always does."""
+"""What a target with `provider: azure` may say. Secrets are no settings: azure-identity finds them by itself."""
 
 from __future__ import annotations
 

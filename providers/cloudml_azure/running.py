@@ -136,13 +136,16 @@ def slot(name: str) -> str:
 
 def folder_in(uri: str, settings: AzureSettings) -> dict[str, Any]:
     """A folder that is copied to the machine."""
-    place = f"{datastore_uri(uri, settings).rstrip('/')}/"
-    return {"jobInputType": "uri_folder", "mode": "Download", "uri": place}
+    return _folder("jobInputType", uri, settings, "Download")
 
 
 def folder_out(uri: str, settings: AzureSettings, mode: str) -> dict[str, Any]:
     """A folder that is kept: uploaded at the end, or mounted, which is kept even of a job that was killed."""
-    return {"jobOutputType": "uri_folder", "mode": mode, "uri": f"{datastore_uri(uri, settings).rstrip('/')}/"}
+    return _folder("jobOutputType", uri, settings, mode)
+
+
+def _folder(kind: str, uri: str, settings: AzureSettings, mode: str) -> dict[str, Any]:
+    return {kind: "uri_folder", "mode": mode, "uri": f"{datastore_uri(uri, settings).rstrip('/')}/"}
 
 
 def outputs(resource: JobResource, places: Places, settings: AzureSettings) -> dict[str, Any]:
@@ -180,20 +183,6 @@ def upload(resource: JobResource, places: Places) -> Call:
             "card": card(resource, places),
         },
     )
-
-
-def datastore(settings: AzureSettings) -> Call:
-    """The datastore by which jobs reach the container: without secrets, so that who reads must be allowed to."""
-    properties = {
-        "datastoreType": "AzureBlob",
-        "accountName": settings.storage_account,
-        "containerName": settings.container,
-        "credentials": {"credentialsType": "None"},
-        "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
-        "description": "Made by cloudml",
-        "tags": dict(settings.tags),
-    }
-    return Call("Datastores_CreateOrUpdate", {"name": settings.datastore_name, "properties": properties})
 
 
 def ensure(clients: Clients, wanted: Call) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cloudml_aws.settings import AwsSettings
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a service is waited for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,12 +65,14 @@ class There:
 
 
 @pytest.fixture
-def there(tmp_path):
+def there(tmp_path, monkeypatch):
     for name, text in {"a.csv": "x\n1\n", "train.py": TRAIN, "predict.py": PREDICT}.items():
         (tmp_path / name).write_text(text)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
+    target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
     with double(**SETTINGS["aws"]) as aws:
+        monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=aws.clock.sleep))  # between two attempts
         clients = Clients(target.settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
         provider = plugin.provider(clients, Context(root=tmp_path, project=spec.project))
         yield There(aws, Session(spec, tmp_path, target, provider))

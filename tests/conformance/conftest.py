@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sample import ENDPOINT, MODEL, SETTINGS, TABLE, job
+from sample import SETTINGS
 
 from cloudml import plugins
 from cloudml.client import Client
@@ -62,12 +62,11 @@ class Predictor:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A test of a capability that the provider lacks must end in its declared refusal."""
-    given = pyfuncitem.funcargs
     lacking = [
         support
         for mark in pyfuncitem.iter_markers("needs")
         for capability in mark.args
-        if not (support := given.get("client", given.get("standing")).target.plugin.capabilities[capability])
+        if not (support := pyfuncitem.funcargs["client"].target.plugin.capabilities[capability])
     ]
     if not lacking:
         return (yield)
@@ -105,22 +104,6 @@ def project_folder(folder: Path) -> Path:
 def client(provider_name: str, root: Path) -> Iterator[Client]:
     with connected(provider_name, root) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def standing(provider_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client whose endpoint answers, for tests that only ask: they share it and leave it as it is."""
-    with connected(provider_name, project_folder(tmp_path_factory.mktemp("standing") / "project")) as client:
-        yield deploy(client)
-
-
-def deploy(client: Client) -> Client:
-    """The same client, once its project answers."""
-    client.datasets.push(TABLE)
-    client.adopt("jobs", job())
-    client.adopt("models", MODEL)
-    client.endpoints.deploy(ENDPOINT)
-    return client
 
 
 @contextmanager

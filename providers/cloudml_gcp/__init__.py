@@ -1,0 +1,1 @@
+"""The GCP provider: Vertex AI, Cloud Storage, Cloud Logging and Cloud Scheduler."""

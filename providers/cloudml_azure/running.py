@@ -117,8 +117,8 @@ def command(resource: JobResource) -> str:
     Where the container finds its folders is known to the command line alone.
     """
     spec = resource.spec
-    told = {f"INPUT_{contract.variable(name)}": f"inputs.{slot(name)}" for name in spec.inputs}
-    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{slot(name)}" for name in spec.outputs}
+    told = {f"INPUT_{contract.variable(name)}": f"inputs.{name}" for name in spec.inputs}
+    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{name}" for name in spec.outputs}
     told |= {"RECORD": f"outputs.{RECORD}", "CHECKPOINTS": f"outputs.{CHECKPOINTS}"}
     settings = [f"--set CLOUDML_{name}=${{{{{place}}}}}" for name, place in told.items()]
     return " ".join(["exec python3", START, *settings])
@@ -126,12 +126,7 @@ def command(resource: JobResource) -> str:
 
 def inputs(resource: JobResource, settings: AzureSettings) -> dict[str, Any]:
     """The inputs, each a folder that is there before the script starts."""
-    return {slot(name): folder_in(uri, settings) for name, uri in resource.inputs.items()}
-
-
-def slot(name: str) -> str:
-    """An input or output as a command names it: Azure ML has no hyphens there."""
-    return name.replace("-", "_")
+    return {name: folder_in(uri, settings) for name, uri in resource.inputs.items()}
 
 
 def folder_in(uri: str, settings: AzureSettings) -> dict[str, Any]:
@@ -152,7 +147,7 @@ def outputs(resource: JobResource, places: Places, settings: AzureSettings) -> d
     """The script's outputs, and what the driver leaves: record and checkpoints."""
     name = names.native(resource.identity)
     kept = {
-        slot(output): folder_out(places.uri(places.output(name, output)), settings, "Upload")
+        output: folder_out(places.uri(places.output(name, output)), settings, "Upload")
         for output in resource.spec.outputs
     }
     mounted = {RECORD: places.record(name), CHECKPOINTS: places.checkpoints(name)}

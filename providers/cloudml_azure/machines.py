@@ -27,7 +27,7 @@ FAMILIES = ("DS", "E", "F", "D", "NC", "NV", "ND")
 PLAIN = "Standard_DS3_v2"
 """What is taken where nothing is asked: 4 CPUs, 14 GiB; the smaller ones are often too small for an image to start."""
 PREFIX = "Standard_"
-NEAREST = 3
+NEAREST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ REASONS: Mapping[str, str] = {
 }
 LATE = re.compile(r"time ?(out|d out|limit)|longer than its limit|exceeded.*(time|duration|limit)", re.IGNORECASE)
 """In what Azure ML says of a job that it ended because its time was up."""
-EXIT_CODE = re.compile(r"exit(?:ed with)? (?:code|status)[ :]*(-?\d+)|non-?zero exit code: ?(\d+)", re.IGNORECASE)
+EXIT_CODE = re.compile(r"exit(?:ed)?(?: with)?(?: status)? code[ :]*(-?\d+)", re.IGNORECASE)
 IMAGE = re.compile(r"image build|ImageBuild|building the image|failed to build", re.IGNORECASE)
 QUOTA = re.compile(r"quota|OutOfQuota", re.IGNORECASE)
 CAPACITY = re.compile(r"capacity|AllocationFailed|no .*machine", re.IGNORECASE)
@@ -162,4 +162,4 @@ def _exit_code(found: JobState, said: str, record: Record) -> int | None:
     if record.exit_code is not None or not found.over:
         return record.exit_code
     match = EXIT_CODE.search(said)
-    return int(match[1] or match[2]) if match else 0 if found.good else None
+    return int(match[1]) if match else 0 if found.good else None

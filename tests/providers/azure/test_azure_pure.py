@@ -89,7 +89,7 @@ class TestMachines:
             ({"cpus": 2, "memory": "8GiB"}, "Standard_E2s_v3"),
             ({"gpus": 1, "gpu": "T4"}, "Standard_NC4as_T4_v3"),
             ({"gpu": "H100"}, "Standard_NC40ads_H100_v5"),
-            ({"cpus": 1, "disk": "100GiB"}, "Standard_DS5_v2"),
+            ({"cpus": 1, "disk": "100GiB"}, "Standard_E8s_v3"),
             ({"exact": {"azure": "Standard_X"}, "cpus": 99}, "Standard_X"),
         ],
     )

@@ -105,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     tunnel = ""
 
     def setup(self) -> None:
+        self.plain = self.request
         if self.request.recv(1, socket.MSG_PEEK)[:1] == bytes([HANDSHAKE]):
             self.request = self.server.context.wrap_socket(self.request, server_side=True)
         super().setup()
@@ -126,10 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = False
 
     def finish(self) -> None:
-        super().finish()
-        if self.tunnel:
-            with suppress(OSError):
-                self.connection.close()
+        try:
+            super().finish()
+        finally:
+            if self.connection is not self.plain:
+                with suppress(OSError):
+                    self.connection.close()
 
     def _established(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")

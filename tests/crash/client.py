@@ -16,6 +16,7 @@ from pathlib import Path
 from cloudml import load, targets
 from cloudml.seam import Context
 from cloudml.session import Session
+
 SERVICES = ("sagemaker", "logs", "scheduler", "application-autoscaling", "resourcegroupstaggingapi")
 SHORT_S = 0.02
 

@@ -63,9 +63,7 @@ def model(**changes: Any) -> ModelResource:
 
 def endpoint(*, digest: str = HASH, **changes: Any) -> EndpointResource:
     spec = EndpointSpec.model_validate({"name": "delay", "model": "models.delay", **changes})
-    return EndpointResource(
-        spec=spec, identity=identity("endpoints.delay", digest), model="flights-delay-3fa9c1d2e4"
-    )
+    return EndpointResource(spec=spec, identity=identity("endpoints.delay", digest), model="flights-delay-3fa9c1d2e4")
 
 
 def monitor(**changes: Any) -> MonitorResource:

@@ -184,7 +184,11 @@ def test_a_life_uses_the_permissions_that_are_listed_and_checking_finds_them_all
         for action in permissions.OPERATIONS.get(one.operation, ())
     }
     assert blobs <= listed
-    found = list(findings(there.clients, plugin.places(there.clients.settings, Context(root=there.session.root, project="faulty"))))
+    found = list(
+        findings(
+            there.clients, plugin.places(there.clients.settings, Context(root=there.session.root, project="faulty"))
+        )
+    )
     assert {one.group for one in found} >= {"credentials", "workspace", "storage", "identity"}
     assert [one for one in found if one.ok is False] == []
 

@@ -73,7 +73,9 @@ class TestNames:
         assert names.endpoint(found, settings()) == found
 
     def test_an_endpoint_has_another_name_in_another_workspace(self) -> None:
-        assert names.endpoint("flights-delay", settings()) != names.endpoint("flights-delay", settings(workspace="other"))
+        assert names.endpoint("flights-delay", settings()) != names.endpoint(
+            "flights-delay", settings(workspace="other")
+        )
 
     def test_a_versions_number_stands_at_the_end_of_its_name(self) -> None:
         assert names.asset("flights-delay-3fa9c1d2e4") == ("flights-delay", "3fa9c1d2e4")
@@ -273,7 +275,9 @@ class TestStates:
 
         assert "more cores" in reason("OutOfQuota: not enough cores")
         assert "build log" in reason("Image build failed.")
-        failed = states.lift(described("Failed"), states.Told(error={"error": {"message": "exited with status code 4"}}))
+        failed = states.lift(
+            described("Failed"), states.Told(error={"error": {"message": "exited with status code 4"}})
+        )
         assert (failed.exit_code, failed.reason) == (4, "exited with status code 4")
 
 
@@ -341,9 +345,7 @@ def fires(trigger: dict, moment: datetime) -> bool:
     """Whether a trigger of Azure ML fires at that minute, read as its documentation says."""
     if trigger["triggerType"] == "Recurrence":
         when = trigger["schedule"]
-        return (
-            moment.day in when["monthDays"] and moment.hour in when["hours"] and moment.minute in when["minutes"]
-        )
+        return moment.day in when["monthDays"] and moment.hour in when["hours"] and moment.minute in when["minutes"]
     minutes, hours, _, _, week = trigger["expression"].split()
     return all(
         within(field, value)

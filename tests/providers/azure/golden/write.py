@@ -1,4 +1,7 @@
-"""Write the requests anew: ``python tests/providers/azure/golden/write.py``. Look at the difference before you commit."""
+"""Write the requests anew: ``python tests/providers/azure/golden/write.py``.
+
+Look at the difference before you commit it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from test_azure_pure import plans
+from test_azure_pure import plans  # noqa: E402  its folder is not on the path before
 
 
 def main() -> None:

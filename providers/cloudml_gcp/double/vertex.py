@@ -74,6 +74,18 @@ def _call(request: Request, method: Method, binding: contract.Binding, names: An
     return Asked(service="aiplatform", operation=method.rpc, about=about, parameters=said, facts=found)
 
 
+def asked(call: Call) -> Asked:
+    """What a call over gRPC asks."""
+    said = transcoding.shown(call.message)
+    return Asked(
+        service="aiplatform",
+        operation=call.method.rpc,
+        about=_about(call.message),
+        parameters=said,
+        facts=call,
+    )
+
+
 def _about(message: Any) -> str:
     """The name of what a request is about: the resource's, or the display name of one that is to be made."""
     for field in message.DESCRIPTOR.fields:
@@ -106,13 +118,13 @@ def refused(_request: Request, refusal: Refused) -> Answer:
     return wire.error(refusal)
 
 
-def call(world: World, asked: Call) -> Any:
+def call(world: World, wanted: Call) -> Any:
     """The answer to an RPC, as a message.
 
     Raises:
         Refused: The request breaks the contract, or Vertex AI says no.
     """
-    method, message = asked.method, asked.message
+    method, message = wanted.method, wanted.message
     handler = handlers().get(method.rpc)
     if handler is None:
         raise refusals.unanswered(method.rpc)

@@ -242,11 +242,10 @@ class Taken:
 
     def __init__(self, world: World, life: Life) -> None:
         self._life = life
-        spot = life.job.job_spec.scheduling.DESCRIPTOR.fields_by_name["strategy"].enum_type.values_by_name["SPOT"]
+        scheduling = life.job.job_spec.scheduling
+        spot = scheduling.strategy == scheduling.Strategy.Value("SPOT")
         self._faults: dict[str, Fault | None] = {
-            "reclaim": world.domain("spot", *life.names)
-            if life.job.job_spec.scheduling.strategy == spot.number
-            else None,
+            "reclaim": world.domain("spot", *life.names) if spot else None,
             "restart": world.domain("restart", *life.names),
         }
         self._seen = {why for why, fault in self._faults.items() if fault and not fault.facts.get("line")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -135,7 +136,7 @@ def call(world: World, wanted: Call) -> Any:
     if method.rpc in invoking.HANDLERS:
         return handler(world, method, message)
     with world.lock:
-        return handler(world, method, message)
+        return copy.deepcopy(handler(world, method, message))
 
 
 def _operation(world: World, asked: Asked) -> Any:
@@ -155,7 +156,7 @@ def operation(world: World, verb: str, name: str) -> Any:
         return operations_pb2.ListOperationsResponse(operations=operations.of(world, name))
     found = operations.need(world, name)
     if verb in {"GetOperation", "WaitOperation"}:
-        return found.message
+        return copy.deepcopy(found.message)
     if verb == "DeleteOperation":
         del world.operations[found.message.name]
     return operations.empty()

@@ -1,4 +1,4 @@
-"""What a user of the official high-level SDK writes; run by test_sdk.py in a process of its own: it imports for seconds.
+"""What a user of the official high-level SDK writes; run by test_sdk.py in a process of its own, as it takes seconds.
 
 Nothing here knows of the double but its address.
 """

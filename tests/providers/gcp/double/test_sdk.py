@@ -12,7 +12,7 @@ from vertex_cloud import BUCKET, SERVER
 from cloudml_gcp.double import double
 
 PROGRAM = Path(__file__).parent.with_name("vertex_sdk.py")
-PACE = 200
+PACE = 2000
 
 
 def test_a_job_a_model_and_an_endpoint_are_made_with_the_official_sdk():

@@ -21,6 +21,26 @@ from cloudml_gcp.double import double
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 METADATA = {"Metadata-Flavor": "Google"}
+THEIRS = """
+import os
+import google.auth
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import storage
+
+def test_it(cloudml_gcp):
+    storage.Client().bucket("cloudml-double").blob("a").upload_from_string(b"1")
+    credentials, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    with AuthorizedSession(credentials) as session:
+        place = f"{cloudml_gcp.url}/v1/projects/{project}/locations/europe-west4/customJobs"
+        assert session.get(place).json() == {}
+    names = [seen.name for seen in cloudml_gcp.requests]
+    assert "storage:objects.insert" in names
+    assert names[-2:] == ["oauth2:token", "aiplatform:ListCustomJobs"]
+    cloudml_gcp.clock.advance(3600)
+
+def test_nothing_of_it_is_left():
+    assert "STORAGE_EMULATOR_HOST" not in os.environ
+"""
 
 
 def account(cloud):
@@ -218,3 +238,12 @@ def test_it_runs_as_a_program_until_it_is_told_to_stop():
     assert [one["name"] for one in found["items"]] == ["of-mine"]
     assert around["GOOGLE_CLOUD_PROJECT"] == "acme"
     assert program.returncode == 0
+
+
+def test_users_have_a_fixture(tmp_path):
+    tmp_path.joinpath("test_theirs.py").write_text(THEIRS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done.stdout

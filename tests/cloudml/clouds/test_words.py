@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from cloudml.clouds.words import merge
 from cloudml.errors import UnsupportedError
-from cloudml_aws.words import merge
 
 REQUEST = {"ResourceConfig": {"InstanceType": "ml.m5.large"}, "Tags": [{"Key": "a", "Value": "b"}]}
 

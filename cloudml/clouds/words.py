@@ -1,7 +1,7 @@
-"""This provider's own words: the block `aws: {…}` of a job or an endpoint, merged last into the native request.
+"""A provider's own words: the block `aws: {…}` of a job or an endpoint, merged last into the native request.
 
 The words are those of the request itself: ``aws: {RetryStrategy: {MaximumRetryAttempts: 2}}``. Whether they are words
-of the service, its model says before anything is sent.
+of the service, its own contract says before anything is sent.
 """
 
 from __future__ import annotations

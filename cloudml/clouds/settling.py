@@ -1,4 +1,4 @@
-"""Waiting for what AWS has accepted to be seen, or to be gone. Time passes by the clients' own sleep."""
+"""Waiting for what a cloud has accepted to be seen, or to be gone. Time passes by the clients' own sleep."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def gone(look: Callable[[], object], what: str, sleep: Callable[[float], None]) 
 
 
 def free(send: Callable[[], object], sleep: Callable[[float], None]) -> None:
-    """Send what AWS refuses while the object is busy, until it is taken.
+    """Send what a cloud refuses while the object is busy, until it is taken.
 
     Raises:
         ConflictError: It was busy for `GONE_S` seconds.

@@ -143,6 +143,17 @@ def own(world: World, project: str) -> None:
         )
 
 
+def act_as(world: World, email: str) -> None:
+    """Refuse to let somebody run as an account that is not the project's, or that a fault denies.
+
+    Raises:
+        Refused: It may not.
+    """
+    own = email in {"", world.account} or email.endswith(f"@{world.project}.iam.gserviceaccount.com")
+    if not own or (email and world.faults.denies("iam:serviceAccounts.actAs")):
+        raise Refused("PERMISSION_DENIED", f"You do not have permission to act as service_account: {email}.")
+
+
 def _describe_project(world: World, _request: Request, said: Mapping[str, Any]) -> Answer:
     own(world, said["project"])
     return as_json(

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles.clock import ClosedError
-from cloudml_gcp.double import behaviour, models, operations, records
+from cloudml_gcp.double import accounts, behaviour, models, operations, records
 from cloudml_gcp.double.refusals import CODES, Refused, invalid, precondition
 from cloudml_gcp.double.serving import Server
 
@@ -63,6 +63,7 @@ def deploy(world: World, method: Method, request: Any) -> Any:
     behaviour.clear_output_only(deployed)
     model = _model(world, deployed)
     _check(deployed)
+    accounts.act_as(world, deployed.service_account)
     if any(one.id == deployed.id for one in endpoint.deployed_models):
         raise Refused("ALREADY_EXISTS", f"The DeployedModel {deployed.id} already exists in {endpoint.name}.")
     deployed.id = deployed.id or world.identifier(10)

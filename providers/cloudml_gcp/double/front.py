@@ -60,25 +60,28 @@ class Front:
         """
         try:
             service, asked = self._told_apart(request)
+            if asked is None:
+                return wire.NOWHERE
+            fault = self.struck(asked)
+            found = self._answered(service, request, asked, fault)
         except Refused as refusal:
             return wire.error(refusal)
-        if asked is None:
-            return wire.NOWHERE
-        fault = self.struck(asked)
-        try:
-            self.fail(fault)
-            if asked.service not in OPEN:
-                self._world.tokens.check(request.headers.get("authorization", ""))
-            found: Answer = service.answer(self._world, request, asked)
-        except Refused as refusal:
-            found = service.refused(request, refusal)
         except DroppedError:
             raise
         except Exception as error:  # noqa: BLE001  the double's own mistake: the client hears of it
             traceback.print_exc()
-            found = wire.error(Refused("INTERNAL", f"The double has failed: {error!r}"))
+            return wire.error(Refused("INTERNAL", f"The double has failed: {error!r}"))
         self.lose(fault, connection)
         return found
+
+    def _answered(self, service: Service, request: Request, asked: Asked, fault: Fault | None) -> Answer:
+        try:
+            self.fail(fault)
+            if asked.service not in OPEN:
+                self._world.tokens.check(request.headers.get("authorization", ""))
+            return service.answer(self._world, request, asked)
+        except Refused as refusal:
+            return service.refused(request, refusal)
 
     def struck(self, asked: Asked) -> Fault | None:
         """Write a request down; the fault that strikes it."""

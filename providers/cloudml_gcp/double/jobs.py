@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from cloudml_gcp.double import behaviour, operations, pools, records, training
+from cloudml_gcp.double import accounts, behaviour, operations, pools, records, training
 from cloudml_gcp.double.refusals import Refused, precondition
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def create(world: World, _method: Method, request: Any) -> Any:
     job = copy.deepcopy(request.custom_job)
     behaviour.clear_output_only(job)
     pools.check_job(job)
+    accounts.act_as(world, job.job_spec.service_account)
     fault = world.domain("allocation", job.display_name)
     if fault is not None:
         raise Refused("RESOURCE_EXHAUSTED", fault.message or over_quota())

@@ -42,7 +42,7 @@ class Mount:
         self._known: dict[tuple[str, str], Look] = {}
         self._resting: dict[tuple[str, str], Look] = {}
         self._in_use = False
-        objects.watchers.append(self._written)
+        objects.watchers.append(self._changed)
 
     def use(self) -> None:
         """Lay out everything, the first time that a container needs it."""
@@ -54,7 +54,7 @@ class Mount:
             self._in_use = True
             for bucket in self._objects.buckets():
                 for name in self._objects.names(bucket.name):
-                    self._written(bucket.name, name, self._objects.find(bucket.name, name).content)
+                    self._changed(bucket.name, name)
 
     def gather(self, *, whole: bool = False) -> None:
         """Bring to the buckets what containers have changed.
@@ -74,7 +74,7 @@ class Mount:
                     self._forget(place)
 
     def close(self) -> None:
-        self._objects.watchers.remove(self._written)
+        self._objects.watchers.remove(self._changed)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _looks(self) -> dict[tuple[str, str], Look]:
@@ -102,22 +102,23 @@ class Mount:
         if self._objects.live(*place) is not None:
             self._objects.delete(*place)
 
-    def _written(self, bucket: str, name: str, content: bytes | None) -> None:
+    def _changed(self, bucket: str, name: str) -> None:
         """A bucket has changed: so does the folder, unless the change came from there."""
         with self._lock:
             if not self._in_use or self._objects.bucket(bucket).own or not _is_file(name):
                 return
+            stored = self._objects.live(bucket, name)
             path = self.folder / bucket / name
-            if content is None:
+            if stored is None:
                 self._known.pop((bucket, name), None)
                 with suppress(OSError):
                     path.unlink()
                 return
             with suppress(OSError):  # a file and a folder of one name: FUSE shows one of them as well
-                if path.is_file() and path.read_bytes() == content:
+                if path.is_file() and path.read_bytes() == stored.content:
                     return
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+                path.write_bytes(stored.content)
                 state = path.stat()
                 self._known[bucket, name] = Look(state.st_size, state.st_mtime_ns)
 

@@ -100,8 +100,8 @@ class Objects:
         self.lock = threading.RLock()
         self._buckets: dict[str, Bucket] = {}
         self._generations = itertools.count(int(clock.now().timestamp() * 1_000_000))
-        self.watchers: list[Callable[[str, str, bytes | None], None]] = []
-        """Told of each object that is written, and of each that is gone (None)."""
+        self.watchers: list[Callable[[str, str], None]] = []
+        """Told of each object that was written or removed, when nobody holds the lock for that."""
 
     def make(self, name: str, *, own: bool = False, **said: Any) -> Bucket:
         """Make a bucket.
@@ -197,7 +197,7 @@ class Objects:
             )
             self._retire(bucket, name)
             self.bucket(bucket).objects.setdefault(name, []).append(stored)
-            self._tell(bucket, name, stored.content)
+        self._tell(bucket, name)
         return stored
 
     def patch(self, stored: Stored, changes: Mapping[str, Any]) -> Stored:
@@ -229,8 +229,7 @@ class Objects:
                 self._retire(bucket, name)
             if not self.bucket(bucket).objects.get(name):
                 self.bucket(bucket).objects.pop(name, None)
-            if self.live(bucket, name) is None:
-                self._tell(bucket, name, None)
+        self._tell(bucket, name)
 
     def hold(self, stored: Stored | None, conditions: Mapping[str, str], *, reading: bool = False) -> None:
         """Ask whether the preconditions of a request hold; generation 0 is an object that is not there.
@@ -270,9 +269,9 @@ class Objects:
         else:
             found.objects.pop(name, None)
 
-    def _tell(self, bucket: str, name: str, content: bytes | None) -> None:
+    def _tell(self, bucket: str, name: str) -> None:
         for watcher in self.watchers:
-            watcher(bucket, name, content)
+            watcher(bucket, name)
 
 
 def md5(content: bytes) -> str:

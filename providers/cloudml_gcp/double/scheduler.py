@@ -117,6 +117,8 @@ def create(world: World, said: Mapping[str, Any]) -> dict[str, Any]:
     parent = records.normal(world, said["name"]).replace(world.number, world.project)
     job = {key: value for key, value in said["body"].items() if key not in OWN}
     _check(job)
+    if world.faults.denies("iam:serviceAccounts.actAs"):
+        raise Refused("PERMISSION_DENIED", 'The principal lacks IAM permission "iam.serviceAccounts.actAs".')
     number = str(job.get("name", "")).rpartition("/")[2] or world.identifier()
     if not ID.fullmatch(number):
         raise invalid("job.name", f"{number} does not match {ID.pattern}.")
@@ -231,8 +233,8 @@ def _sent(world: World, target: Mapping[str, Any]) -> int:
     if not (place.hostname or "").endswith("aiplatform.googleapis.com") and not target["uri"].startswith(world.url):
         return CODES["UNAVAILABLE"][1]
     headers = {"Content-Type": "application/json", **target.get("headers", {}), "Host": place.netloc}
-    token = target.get("oauthToken", {})
-    if token.get("serviceAccountEmail") != world.account:
+    email = str(target.get("oauthToken", {}).get("serviceAccountEmail", ""))
+    if not email.endswith(world.account.partition("@")[2]):
         return CODES["UNAUTHENTICATED"][1]
     headers["Authorization"] = f"Bearer {world.tokens.grant()['access_token']}"
     where = f"{place.path}?{place.query}" if place.query else place.path

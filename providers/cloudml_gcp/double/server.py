@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudml_gcp.double import wire
 from cloudml_gcp.double.front import DroppedError, Front
@@ -70,8 +71,10 @@ class _Listener(ThreadingHTTPServer):
             self._open.discard(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no error; anything else is shown by the thread's own hook."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Show what went wrong, unless it is that a client has hung up."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         with self._lock:

@@ -99,7 +99,10 @@ def _parts(request: Request) -> tuple[dict[str, Any], bytes]:
     if len(pieces) < 4:  # noqa: PLR2004  before, description, content, after
         raise Refused("badContent", "Multipart body must contain two parts.", status=400)
     (_, first), (head, second) = _part_of(pieces[1]), _part_of(b"--".join(pieces[2:-1]))
-    about: dict[str, Any] = json.loads(first)
+    try:
+        about: dict[str, Any] = json.loads(first)
+    except ValueError:
+        raise Refused("parseError", "Parse Error", status=400) from None
     about.setdefault("contentType", BytesHeaderParser().parsebytes(head).get("content-type"))
     return about, second
 

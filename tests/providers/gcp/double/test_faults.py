@@ -43,6 +43,13 @@ def test_a_permission_is_denied_for_one_thing(shared):
     fault.times = 0
 
 
+def test_nobody_runs_as_an_account_that_is_not_theirs(cloud):
+    error = cloud.bad("POST", JOBS, job(spec={"serviceAccount": "me@other.iam.gserviceaccount.com"}))
+    assert (error["code"], "act as service_account" in error["message"]) == (403, True)
+    cloud.gcp.faults.refuse("iam:serviceAccounts.actAs", "PERMISSION_DENIED", times=None)
+    assert cloud.bad("POST", JOBS, job(spec={"serviceAccount": cloud.gcp.world.account}))["code"] == 403
+
+
 def test_storage_fails_in_its_own_words(shared):
     shared.gcp.faults.refuse("storage:objects.list", "RESOURCE_EXHAUSTED", "slow down", times=2)
     error = shared.bad("GET", f"/storage/v1/b/{BUCKET}/o")

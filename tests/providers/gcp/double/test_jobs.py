@@ -47,6 +47,21 @@ print("seen")
     assert cloud.printed(made) == ["seen"]
 
 
+def test_files_and_objects_change_at_once_without_waiting_for_each_other(cloud):
+    script = f"""
+import os
+for number in range(200):
+    open(f"/gcs/{BUCKET}/inside-{{number}}", "w").write("1")
+"""
+    made = cloud.train(script)
+    cloud.until(lambda: cloud.good("GET", made["name"])["state"], lambda state: state != "JOB_STATE_PENDING")
+    for number in range(200):
+        cloud.put(f"outside-{number}", b"1")
+        cloud.gcp.world.mount.gather()
+    assert cloud.trained(made)["state"] == "JOB_STATE_SUCCEEDED"
+    assert len(cloud.names("inside-")) == len(cloud.names("outside-")) == 200
+
+
 def test_it_gets_vertex_variables_and_words_with_references_replaced(cloud):
     script = """
 import json, os, sys

@@ -40,13 +40,13 @@ def provider(clients: Clients, context: Context) -> Provider:
     from cloudml_gcp.monitors import GcpMonitors
 
     where = places(clients.settings, context)
-    logs = GcpLogs(clients)
+    logs = GcpLogs(clients, where)
     return Provider(
         datasets=GcpDatasets(clients, where),
         jobs=GcpJobs(clients, where, logs),
         models=GcpModels(clients, where),
-        endpoints=GcpEndpoints(clients, where),
-        monitors=GcpMonitors(clients, where),
+        endpoints=GcpEndpoints(clients, where, logs),
+        monitors=GcpMonitors(clients, where, logs),
         logs=logs,
         verify=verify,
         sleep=clients.sleep,

@@ -29,7 +29,6 @@ _CALL = re.compile(
     r"\s*request_serializer=(?P<request>[\w.]+?)\.(?:serialize|SerializeToString),"
     r"\s*response_deserializer=(?P<response>[\w.]+?)\.(?:deserialize|FromString)"
 )
-_OPTIONS = re.compile(r"class _Base(?P<rpc>\w+):(?P<body>.*?)return http_options", re.DOTALL)
 _BINDING = re.compile(
     r'\{\s*"method": "(?P<verb>\w+)",\s*"uri": "(?P<uri>[^"]+)",(?:\s*"body": "(?P<body>[^"]+)",)?\s*\}'
 )
@@ -174,11 +173,11 @@ def _read(version: str, service: str) -> Iterator[Method]:
 
 def _bindings(text: str) -> dict[str, list[Binding]]:
     found: dict[str, list[Binding]] = {}
-    for options in _OPTIONS.finditer(text):
-        for one in _BINDING.finditer(options["body"]):
+    for part in text.split("\n    class _Base")[1:]:
+        for one in _BINDING.finditer(part):
             pattern, names = template(one["uri"])
             binding = Binding(one["verb"].upper(), one["uri"], one["body"] or "", pattern, names)
-            found.setdefault(options["rpc"], []).append(binding)
+            found.setdefault(part.partition(":")[0], []).append(binding)
     return found
 
 

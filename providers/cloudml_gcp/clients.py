@@ -106,14 +106,19 @@ class Clients:
         found = self._endpoint or override or HOSTS[service].format(region=self.settings.region)
         return (found if "://" in found else f"http://{found}").rstrip("/")
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether something else than Google answers for Vertex AI."""
+        return self.host("aiplatform") != HOSTS["aiplatform"].format(region=self.settings.region)
+
     def storage(self, root: str) -> Storage:
         """The storage at an address of the bucket."""
-        found: Storage = self._once(root, lambda: self._storage(root))
+        found: Storage = self.once(root, lambda: self._storage(root))
         return found
 
     def credentials(self) -> Any:
         """Who asks; google-auth's own object."""
-        return self._once("credentials", self._found)
+        return self.once("credentials", self._found)
 
     def send(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request, ``aiplatform:CreateCustomJob``, and give back the answer.
@@ -172,7 +177,8 @@ class Clients:
             found: dict[str, Any] = _json(answer) or {}
         return found
 
-    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What *make* gave the first time that this was asked for."""
         with self._lock:
             if key not in self._made:
                 with translated(f"sign in for {key}"):

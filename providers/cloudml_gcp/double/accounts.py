@@ -42,7 +42,7 @@ def operation(permission: str) -> str:
     """The operation, as faults name it, that a permission such as ``aiplatform.customJobs.create`` allows."""
     if permission in ALONE:
         return ALONE[permission]
-    service, kind, verb = (permission.split(".") + ["", ""])[:3]
+    service, kind, verb = [*permission.split("."), "", ""][:3]
     if service != "aiplatform":
         return f"{service}:{kind}.{verb}"
     noun = kind[:1].upper() + kind[1:]
@@ -145,12 +145,14 @@ def own(world: World, project: str) -> None:
 
 def _describe_project(world: World, _request: Request, said: Mapping[str, Any]) -> Answer:
     own(world, said["project"])
-    return as_json({
-        "name": f"projects/{world.number}",
-        "projectId": world.project,
-        "state": "ACTIVE",
-        "displayName": world.project,
-    })
+    return as_json(
+        {
+            "name": f"projects/{world.number}",
+            "projectId": world.project,
+            "state": "ACTIVE",
+            "displayName": world.project,
+        }
+    )
 
 
 def _project_permissions(world: World, _request: Request, said: Mapping[str, Any]) -> Answer:
@@ -170,13 +172,15 @@ def _known(world: World, email: str) -> None:
 
 def _describe_account(world: World, _request: Request, said: Mapping[str, Any]) -> Answer:
     _known(world, said["email"])
-    return as_json({
-        "name": f"projects/{world.project}/serviceAccounts/{world.account}",
-        "projectId": world.project,
-        "uniqueId": "100000000000000000001",
-        "email": world.account,
-        "oauth2ClientId": "100000000000000000001",
-    })
+    return as_json(
+        {
+            "name": f"projects/{world.project}/serviceAccounts/{world.account}",
+            "projectId": world.project,
+            "uniqueId": "100000000000000000001",
+            "email": world.account,
+            "oauth2ClientId": "100000000000000000001",
+        }
+    )
 
 
 def _account_permissions(world: World, _request: Request, said: Mapping[str, Any]) -> Answer:

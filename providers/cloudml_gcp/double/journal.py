@@ -85,14 +85,16 @@ def _write(world: World, resource: tuple[str, dict[str, str]], log: str, payload
     kind, labels = resource
     now = when(world.clock.now())
     severity = payload.get("jsonPayload", {}).get("severity", "INFO")
-    world.journal.write({
-        "logName": f"projects/{world.project}/logs/{quote(log, safe='')}",
-        "resource": {"type": kind, "labels": labels},
-        "timestamp": now,
-        "receiveTimestamp": now,
-        "severity": severity if isinstance(severity, str) else "INFO",
-        **payload,
-    })
+    world.journal.write(
+        {
+            "logName": f"projects/{world.project}/logs/{quote(log, safe='')}",
+            "resource": {"type": kind, "labels": labels},
+            "timestamp": now,
+            "receiveTimestamp": now,
+            "severity": severity if isinstance(severity, str) else "INFO",
+            **payload,
+        }
+    )
 
 
 def read(_world: World, request: Request) -> Asked | None:

@@ -179,7 +179,7 @@ class Objects:
         sums = {"md5Hash": md5(content), "crc32c": crc32c(content)}
         for kind, real in sums.items():
             if meta.get(kind, real) != real:
-                text = f"Provided {kind} \"{meta[kind]}\" doesn't match calculated {kind} \"{real}\"."
+                text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'
                 raise Refused("invalid", text, status=400)
         if not name or len(name.encode()) > LONGEST_NAME:
             raise Refused("required", "Required parameter: name", status=400)

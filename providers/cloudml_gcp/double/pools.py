@@ -99,11 +99,13 @@ def variables(world: World, job: Any, task: tuple[int, int], cluster: Mapping[st
         "CLOUD_ML_JOB_ID": job.name.rpartition("/")[2],
         "CLOUD_ML_PROJECT_ID": world.number,
         "CLOUD_ML_REGION": world.region,
-        "CLUSTER_SPEC": json.dumps({
-            "cluster": cluster,
-            "environment": "cloud",
-            "task": {"type": f"workerpool{pool}", "index": index},
-        }),
+        "CLUSTER_SPEC": json.dumps(
+            {
+                "cluster": cluster,
+                "environment": "cloud",
+                "task": {"type": f"workerpool{pool}", "index": index},
+            }
+        ),
     }
     base = job.job_spec.base_output_directory.output_uri_prefix.rstrip("/")
     if base:

@@ -61,7 +61,9 @@ def invalid(field: str, text: str) -> Refused:
 
 def found(violations: Violations) -> Refused:
     """Everything that is wrong, in one sentence."""
-    listed = "\t".join(f"{number}.Field: {field}; Message: {text}" for number, (field, text) in enumerate(violations, 1))
+    listed = "\t".join(
+        f"{number}.Field: {field}; Message: {text}" for number, (field, text) in enumerate(violations, 1)
+    )
     return Refused("INVALID_ARGUMENT", f"List of found errors:\t{listed}\t", violations)
 
 

@@ -52,9 +52,7 @@ def serve(
     """Start a serving container, in an empty folder of its own."""
     host.folder.mkdir(parents=True, exist_ok=True)
     given = {"TMPDIR": str(host.folder), **environment}
-    _run(
-        world, host, Box(command=command, environment=given, scratch=host.folder, folder=str(host.folder)), on_line
-    )
+    _run(world, host, Box(command=command, environment=given, scratch=host.folder, folder=str(host.folder)), on_line)
 
 
 def _run(world: World, host: Host, box: Box, on_line: Callable[[str], None]) -> None:

@@ -62,7 +62,7 @@ class _Listener(ThreadingHTTPServer):
         assert isinstance(request, socket.socket)
         with self._lock:
             self._open.add(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type]  # an address, whatever its form
+        super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         assert isinstance(request, socket.socket)

@@ -1,4 +1,4 @@
-"""The processes that answer for endpoints: one for each deployed model, told what Vertex AI tells a serving container."""
+"""The processes that answer for endpoints: one for each deployed model, told what Vertex AI tells a container."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CONDITIONS = ("ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch", "ifMetagenerationNotMatch")
 VERBS = {"GET": "get", "HEAD": "get", "PATCH": "patch", "PUT": "update", "DELETE": "delete", "POST": "insert"}
 EMPTY = 204
+OBJECTS = 2
+"""Parts of a path that ends with the objects of a bucket."""
 
 
 def conditions(request: Request) -> dict[str, str]:
@@ -46,21 +48,17 @@ def read(_world: World, request: Request) -> Asked | None:
 
 
 def _names(rest: list[str]) -> dict[str, str]:
-    return {"object": rest[2]} if len(rest) > 2 and rest[1] == "o" else {}  # noqa: PLR2004  b/BUCKET/o/OBJECT
+    return {"object": rest[OBJECTS]} if len(rest) > OBJECTS and rest[1] == "o" else {}
 
 
 def _operation(verb: str, rest: list[str]) -> str:
     match rest:
-        case []:
-            return "buckets.list" if verb == "GET" else "buckets.insert"
-        case [_]:
-            return f"buckets.{VERBS[verb]}"
+        case [] | [_]:
+            return f"buckets.{'list' if verb == 'GET' and not rest else VERBS[verb]}"
         case [_, "iam", "testPermissions"]:
             return "buckets.testIamPermissions"
-        case [_, "o"]:
-            return "objects.list" if verb == "GET" else "objects.insert"
-        case [_, "o", _]:
-            return f"objects.{VERBS[verb]}"
+        case [_, "o"] | [_, "o", _]:
+            return f"objects.{'list' if verb == 'GET' and len(rest) == OBJECTS else VERBS[verb]}"
         case [_, "o", _, "compose"]:
             return "objects.compose"
         case [_, "o", _, ("copyTo" | "rewriteTo") as word, "b", _, "o", _]:

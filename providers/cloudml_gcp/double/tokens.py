@@ -119,7 +119,7 @@ class Tokens:
             key().public_key().verify(_bytes(signature), signed, padding.PKCS1v15(), hashes.SHA256())
         except (ValueError, InvalidSignature):
             return False
-        return said.get("iss") == self.account and said.get("exp", 0) > time.time()
+        return bool(said.get("iss") == self.account and said.get("exp", 0) > time.time())
 
 
 def _bytes(text: str) -> bytes:

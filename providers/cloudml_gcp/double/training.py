@@ -207,9 +207,7 @@ def _attempt(world: World, life: Life) -> Ending:
     return ending
 
 
-def _started(
-    world: World, life: Life, taken: Taken, task: tuple[int, int], cluster: Mapping[str, list[str]]
-) -> Host:
+def _started(world: World, life: Life, taken: Taken, task: tuple[int, int], cluster: Mapping[str, list[str]]) -> Host:
     pool, index = task
     spec = life.job.job_spec.worker_pool_specs[pool]
     name = f"workerpool{pool}-{index}"
@@ -244,9 +242,10 @@ class Taken:
 
     def __init__(self, world: World, life: Life) -> None:
         self._life = life
-        spot = life.job.job_spec.scheduling.DESCRIPTOR.fields_by_name["strategy"].enum_type.values_by_name["SPOT"]
+        scheduling = life.job.job_spec.scheduling
+        spot = scheduling.strategy == scheduling.Strategy.Value("SPOT")
         self._faults: dict[str, Fault | None] = {
-            "reclaim": world.domain("spot", *life.names) if life.job.job_spec.scheduling.strategy == spot.number else None,
+            "reclaim": world.domain("spot", *life.names) if spot else None,
             "restart": world.domain("restart", *life.names),
         }
         self._seen = {why for why, fault in self._faults.items() if fault and not fault.facts.get("line")}

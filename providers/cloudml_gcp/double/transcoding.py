@@ -58,7 +58,7 @@ def _refusal(text: str, path: str) -> Refused:
         inner = unknown["path"].partition(".")[2]
         where = ".".join(part for part in (path, _snake(inner)) if part)
         placed = f" at '{where}'" if where else ""
-        words = f"Invalid JSON payload received. Unknown name \"{unknown['name']}\"{placed}: Cannot find field."
+        words = f'Invalid JSON payload received. Unknown name "{unknown["name"]}"{placed}: Cannot find field.'
         return Refused("INVALID_ARGUMENT", words, [(where, words)])
     if wrong := _WRONG.search(text):
         where = ".".join(part for part in (path, _snake(wrong["name"])) if part)

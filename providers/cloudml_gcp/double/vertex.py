@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -74,6 +75,18 @@ def _call(request: Request, method: Method, binding: contract.Binding, names: An
     return Asked(service="aiplatform", operation=method.rpc, about=about, parameters=said, facts=found)
 
 
+def asked(call: Call) -> Asked:
+    """What a call over gRPC asks."""
+    said = transcoding.shown(call.message)
+    return Asked(
+        service="aiplatform",
+        operation=call.method.rpc,
+        about=_about(call.message),
+        parameters=said,
+        facts=call,
+    )
+
+
 def _about(message: Any) -> str:
     """The name of what a request is about: the resource's, or the display name of one that is to be made."""
     for field in message.DESCRIPTOR.fields:
@@ -106,13 +119,13 @@ def refused(_request: Request, refusal: Refused) -> Answer:
     return wire.error(refusal)
 
 
-def call(world: World, asked: Call) -> Any:
+def call(world: World, wanted: Call) -> Any:
     """The answer to an RPC, as a message.
 
     Raises:
         Refused: The request breaks the contract, or Vertex AI says no.
     """
-    method, message = asked.method, asked.message
+    method, message = wanted.method, wanted.message
     handler = handlers().get(method.rpc)
     if handler is None:
         raise refusals.unanswered(method.rpc)
@@ -123,7 +136,7 @@ def call(world: World, asked: Call) -> Any:
     if method.rpc in invoking.HANDLERS:
         return handler(world, method, message)
     with world.lock:
-        return handler(world, method, message)
+        return copy.deepcopy(handler(world, method, message))
 
 
 def _operation(world: World, asked: Asked) -> Any:
@@ -143,7 +156,7 @@ def operation(world: World, verb: str, name: str) -> Any:
         return operations_pb2.ListOperationsResponse(operations=operations.of(world, name))
     found = operations.need(world, name)
     if verb in {"GetOperation", "WaitOperation"}:
-        return found.message
+        return copy.deepcopy(found.message)
     if verb == "DeleteOperation":
         del world.operations[found.message.name]
     return operations.empty()

@@ -208,9 +208,7 @@ def _complete(world: World, request: Request) -> Answer:
     about = {"contentType": upload.kind or None}
     made = world.objects.put(upload.bucket, upload.name, whole, about, **_conditions(request))
     del world.multiparts[request.parameters["uploadId"]]
-    found = _xml(
-        f"<CompleteMultipartUploadResult><ETag>&quot;{made.etag}&quot;</ETag></CompleteMultipartUploadResult>"
-    )
+    found = _xml(f"<CompleteMultipartUploadResult><ETag>&quot;{made.etag}&quot;</ETag></CompleteMultipartUploadResult>")
     found.headers["x-goog-generation"] = str(made.generation)
     return found
 

@@ -7,6 +7,7 @@ first.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -47,6 +48,8 @@ HOSTS: Mapping[str, str] = {
 }
 OVERRIDES = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 """gcloud's own variables, one for each service."""
+KEY = ("client_email", "private_key", "private_key_id")
+"""What obstore wants to see of a key, also of none."""
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable of Google's storage clients."""
 
@@ -216,7 +219,8 @@ class Clients:
             options = {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
         credentials = self.credentials()
         if type(credentials).__name__ == "AnonymousCredentials":
-            return Storage(root, skip_signature=True, **options)
+            nobody = {"gcs_base_url": host, "disable_oauth": True} | dict.fromkeys(KEY, "")
+            return Storage(root, service_account_key=json.dumps(nobody), **options)
         return Storage(root, credential_provider=Tokens(credentials), **options)
 
 

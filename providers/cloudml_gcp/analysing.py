@@ -1,8 +1,8 @@
 """A monitor's run as a custom job: the engine's files, and the request. Pure.
 
-The job finds in the mounted bucket a folder with a wheel of cloudml, `bootstrap.py` and a description; what differs from
-run to run stands in its environment. A schedule sends the same request again and again, so a run that it starts makes
-its name inside the container.
+The job finds in the mounted bucket a wheel of cloudml, `bootstrap.py` and a description; what differs from run to run
+stands in its environment. A schedule sends the same request again and again, so a run that it starts makes its name
+inside the container.
 """
 
 from __future__ import annotations

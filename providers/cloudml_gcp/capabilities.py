@@ -31,7 +31,9 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.JOB_PYTHON: NATIVE,
     Capability.JOB_SHELL: NATIVE,
     Capability.JOB_PROCESSING: NATIVE,
-    Capability.JOB_PARAMETERS: _emulated("they travel with the code in a file, and keep their types; arguments are texts"),
+    Capability.JOB_PARAMETERS: _emulated(
+        "they travel with the code in a file, and keep their types; arguments are texts"
+    ),
     Capability.JOB_METRICS: _emulated("the job's record in the bucket has them: a custom job has no metrics"),
     Capability.JOB_FRAMEWORK: NATIVE,
     Capability.JOB_IMAGE: NATIVE,
@@ -55,7 +57,9 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MODEL_GATE: NATIVE,
     Capability.ENDPOINT_INSTANCES: NATIVE,
     Capability.ENDPOINT_AUTOSCALE: NATIVE,
-    Capability.ENDPOINT_SLEEP: _missing("version 1 of the API keeps at least one instance; only v1beta1 lets one sleep"),
+    Capability.ENDPOINT_SLEEP: _missing(
+        "version 1 of the API keeps at least one instance; only v1beta1 lets one sleep"
+    ),
     Capability.ENDPOINT_MACHINE: NATIVE,
     Capability.ENDPOINT_GPU: NATIVE,
     Capability.ENDPOINT_DISK: _impossible("a deployed model's machines have the disk that they have"),
@@ -76,7 +80,7 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MONITOR_SCHEDULE: NATIVE,
     Capability.MONITOR_REPORT: _emulated("the monitoring engine draws it, and it lies in the bucket"),
     Capability.MONITOR_NATIVE: _impossible(
-        "it knows L-infinity and Jensen-Shannon distances only, neither PSI nor KS, and reads BigQuery, so its verdicts "
-        "would differ; version 1 is kept as it is, and version 2 is a preview"
+        "it knows L-infinity and Jensen-Shannon distances only, neither PSI nor KS, and reads BigQuery, so its "
+        "verdicts would differ; version 1 is kept as it is, and version 2 is a preview"
     ),
 }

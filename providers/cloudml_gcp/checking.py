@@ -62,12 +62,10 @@ class Looking:
         except ProviderError as error:
             yield Finding(group="credentials", subject="identity", ok=False, text=error.message, hint=error.hint)
             return False
-        active = project.get("lifecycleState", "ACTIVE") == "ACTIVE"
+        active = bool(project.get("lifecycleState", "ACTIVE") == "ACTIVE")
         told = f"{settings.project_id}, number {project.get('projectNumber', 'unknown')}"
         yield Finding(group="credentials", subject="identity", ok=True, text=str(who))
-        yield Finding(
-            group="credentials", subject="project", ok=active, text=told, hint="the project is being deleted"
-        )
+        yield Finding(group="credentials", subject="project", ok=active, text=told, hint="the project is being deleted")
         return active
 
     def permissions(self) -> Iterator[Finding]:

@@ -159,9 +159,7 @@ class Clients:
             ProviderError: It was refused; AnswerError with all that came is its cause.
         """
         with translated(operation):
-            answer = self._session().post(
-                url, data=body, headers=dict(headers), timeout=(CONNECT_S, LONGEST_ANSWER_S)
-            )
+            answer = self._session().post(url, data=body, headers=dict(headers), timeout=(CONNECT_S, LONGEST_ANSWER_S))
             if not answer.ok:
                 raise _refusal(answer)
         return Raw(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
@@ -193,7 +191,7 @@ class Clients:
         if not hasattr(self._local, "session"):
             from google.auth.transport.requests import AuthorizedSession
 
-            session = AuthorizedSession(self.credentials())
+            session = AuthorizedSession(self.credentials())  # type: ignore[no-untyped-call]  # google-auth has no annotations here
             session.headers["user-agent"] = "cloudml"
             self._local.session = session
         return self._local.session
@@ -204,7 +202,7 @@ class Clients:
         if self.host("aiplatform").startswith("http://"):
             from google.auth.credentials import AnonymousCredentials
 
-            return AnonymousCredentials()
+            return AnonymousCredentials()  # type: ignore[no-untyped-call]  # likewise
         import google.auth
 
         found, _ = google.auth.default(scopes=[SCOPE], quota_project_id=self.settings.quota_project)

@@ -240,7 +240,8 @@ class GcpEndpoints:
         for endpoint in self._looking.pages(project):
             name = str(endpoint["name"]).rpartition("/")[2]
             known.add(name)
-            yield lift(self._looking.of(name, endpoint))
+            with suppress(NotFoundError):  # it went meanwhile
+                yield self.get(name)
         for name in cards.listed(self._looking.storage, self.places.card(SECTION, "")):
             tags = self._looking.held(name).card.get("tags", {})
             if name not in known and tags.get(names.PROJECT) == project:
@@ -258,7 +259,7 @@ class GcpEndpoints:
         invoking.refuse_large(body)
         try:
             url, headers = self._address(name)
-            sent = {"Content-Type": content_type, "Accept": accept, **headers}
+            sent = {"Content-Type": invoking.wanting(content_type, accept), "Accept": accept, **headers}
             answer = self.clients.ask(invoking.OPERATION, url, body, sent)
         except ProviderError as error:
             ours = invoking.answered(name, error)

@@ -76,7 +76,7 @@ STATUSES: Mapping[str, Meaning] = {
     "UNAUTHENTICATED": EXPIRED,
 }
 """By the name of the status; in the order of their numbers, which begin with 1."""
-NUMBERS: Mapping[int, str] = {number: name for number, name in enumerate(STATUSES, 1)}
+NUMBERS: Mapping[int, str] = dict(enumerate(STATUSES, 1))
 """By number, as operations and jobs say it."""
 HTTP: Mapping[int, str] = {
     400: "INVALID_ARGUMENT",

@@ -82,8 +82,8 @@ def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> It
             yield lift(job, Told(card=kept.get(name, {})))
     for name, card in kept.items():
         if name not in known and _ours(card.get("tags", {}), project):
-            job = described(clients, card[JOB]) if card.get(JOB) else None
-            yield lift(job, Told(card=card)) if job else _not_started(name, card)
+            found_now = described(clients, card[JOB]) if card.get(JOB) else None
+            yield lift(found_now, Told(card=card)) if found_now else _not_started(name, card)
 
 
 def _listed(clients: Clients, condition: str) -> Iterator[dict[str, Any]]:

@@ -137,9 +137,7 @@ def _dated(path: str, name: str, use: str, number: str) -> Iterator[Note]:
         yield Note(f"{path}.framework", text)
     elif patched and today > patched:
         until = f" and goes on {gone}" if gone else ""
-        yield Note(
-            f"{path}.framework", f"the image has had no security patches since {patched}{until}", Level.NATIVE
-        )
+        yield Note(f"{path}.framework", f"the image has had no security patches since {patched}{until}", Level.NATIVE)
 
 
 def _successor(name: str, use: str, today: date) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cloudml.errors import (
     ConflictError,
@@ -19,6 +20,7 @@ from cloudml.errors import (
     UnavailableError,
 )
 from cloudml.runtime.answering import CODES
+from cloudml.runtime.shims.vertex import ACCEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,14 @@ def refuse_large(body: bytes) -> None:
             code="TooLarge",
             hint="send fewer rows at once",
         )
+
+
+def wanting(content_type: str, accept: str) -> str:
+    """The content type with what is wanted in it: Vertex AI passes this header on to the container, and not Accept."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if accept.strip().lower() in {"", "*/*", kind}:
+        return content_type
+    return f'{content_type}; {ACCEPT}="{quote(accept, safe="/*")}"'
 
 
 def answered(name: str, error: ProviderError) -> ProviderError:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
 from cloudml.clouds import cards, words
-from cloudml.clouds.cards import Held
 from cloudml.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -33,6 +32,7 @@ from cloudml_gcp.wire import operations
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cloudml.clouds.cards import Held
     from cloudml.progress import Progress
     from cloudml.resources import Identity, JobResource
     from cloudml.storage import Storage

@@ -92,16 +92,15 @@ class Looking:
     def live(self, name: str) -> Live:
         """The endpoint of that name as it is now.
 
+        Its operations are looked at first: what one has done that is over is then seen at the endpoint.
+
         Raises:
             NotFoundError: There is none.
         """
-        return self.of(name, self.endpoint(name))
-
-    def of(self, name: str, endpoint: Mapping[str, Any]) -> Live:
-        """What goes with an endpoint."""
         card = self.held(name).card
         found = operations.of(self.clients, self.resource(name))
         deployment = self._deployment(card, found)
+        endpoint = self.endpoint(name)
         failed = bool(deployment.get("error"))
         return Live(
             endpoint=endpoint,

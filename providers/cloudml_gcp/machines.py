@@ -1,4 +1,4 @@
-"""Machines: what was asked -> a machine type and its accelerators, by facts in facts/machines.json (source, date inside).
+"""Machines: what was asked -> a machine type and its accelerators, by the facts in facts/machines.json.
 
 The rule: of those that have at least the CPUs and memory, and exactly the accelerators, that were asked for (the fewest
 that there are, where their name alone was), the one with the fewest CPUs; among these the families of `FAMILIES` first,

@@ -114,7 +114,7 @@ class GcpMonitors(CardMonitors):
         verify(Plan((self._start(analysing.once(card["job"], engine.new_run())),)))
 
     def start(self, card: Mapping[str, Any], run: str, since: datetime | None, until: datetime | None) -> str:
-        """Start a custom job; Vertex AI's name of it. Where no answer came, it is looked for before it is sent again."""
+        """Start a custom job; Vertex AI's name of it. Where no answer came, it is looked for by its label."""
         call = self._start(analysing.once(card["job"], run, since, until))
         try:
             return str(self.clients.send(call.operation, call.body)["name"])

@@ -93,7 +93,7 @@ def _message(name: str, value: Mapping[str, Any], path: str, *, deep: bool) -> I
         if key not in fields:
             guess = nearest(key, tuple(fields))
             yield f"`{here}` is unknown" + (f"; is `{guess}` meant?" if guess else "")
-        elif fields[key].get("output_only"):
+        elif fields[key].get("output_only") and (deep or key != "name"):  # an update names what it changes
             yield f"`{here}` is for the service to say"
         else:
             yield from _field(fields[key], inner, here, deep=deep)

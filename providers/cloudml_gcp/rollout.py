@@ -1,4 +1,4 @@
-"""How an endpoint is moved from one version to the next: deployed beside, asked, given the traffic; then the old one goes.
+"""How an endpoint is moved: the new version is deployed beside, given the traffic and asked; then the old one goes.
 
 A deployed model cannot be changed but for its number of instances, so everything is an other one. Its id is made from
 the content, so that whoever comes next knows which one is meant. Pure.

@@ -211,5 +211,8 @@ def notes(resource: JobResource, there: Container) -> Iterator[Note]:
     if left_out:
         text = "set for the script by the job's driver, and too many for the container's own environment"
         yield Note(f"{path}.environment", f"{text}: {', '.join(left_out)}")
+    if spec.metrics:
+        text = f"kept in the job's record, where cloudml reads them ({', '.join(spec.metrics)}); custom jobs have none"
+        yield Note(f"{path}.metrics", text)
     if spec.timeout > USUAL:
         yield Note(f"{path}.timeout", "longer than Vertex AI's own default of 7 days", Level.NATIVE)

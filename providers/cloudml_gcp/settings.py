@@ -42,7 +42,7 @@ class GcpSettings(BaseModel):
     training_image: ImageUri | None = None
     """The image of jobs that name none; Google's own for the framework when left out."""
     serving_image: ImageUri | None = None
-    """The image of endpoints; Google's own for the framework when left out. Python 3.8 or later is all that it needs."""
+    """The image of endpoints; Google's own for the framework when left out. It needs Python 3.8 or later."""
     monitor_image: ImageUri | None = None
     """The image in which monitors run, with Python 3.11 or later."""
     max_wait: str = Field(default="86400s", pattern=r"^[1-9]\d{0,8}s$")

@@ -41,9 +41,7 @@ REASONS: Mapping[str, str] = {
     "JOB_STATE_PENDING": "its machines are being prepared",
 }
 EXHAUSTED = "RESOURCE_EXHAUSTED"
-ADVICE = (
-    "the region has no such machine free now: run it again later, or choose another machine, region, or no `spot`"
-)
+ADVICE = "the region has no such machine free now: run it again later, or choose another machine, region, or no `spot`"
 EXIT_CODE = re.compile(r"exited with a non-zero status of (\d+)")
 
 

@@ -70,6 +70,6 @@ def parts(uri: str) -> "Tuple[str, str]":
 
 def _metadata(path: str) -> Any:
     host = os.environ.get("GCE_METADATA_HOST", "metadata.google.internal")
-    request = Request("http://" + host + path, headers={"Metadata-Flavor": "Google"})  # noqa: S310  the machine's own
+    request = Request("http://" + host + path, headers={"Metadata-Flavor": "Google"})
     with urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
         return json.load(answer)

@@ -26,6 +26,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Sequence, Tuple
+from urllib.parse import unquote
 
 from cloudml.runtime import adapters, answering, codec, requirements
 from cloudml.runtime.shims.gcs import Objects
@@ -40,6 +41,8 @@ ROWS = 1000
 WAITING = 10000
 """So many requests may wait to be recorded; what comes beyond is not."""
 LINES = "application/jsonl"
+ACCEPT = "accept"
+"""The parameter of a content type that says what is wanted, since Vertex AI passes no other header on."""
 
 
 class Recorded(NamedTuple):
@@ -158,17 +161,18 @@ def handler(serving: Serving) -> type:
         disable_nagle_algorithm = True
         wbufsize = -1
 
-        def do_GET(self) -> None:  # noqa: N802  the base's name
+        def do_GET(self) -> None:
             if self._path() != health:
                 return self._send(answering.failed(404, "no such path", uuid.uuid4().hex))
             ready = serving.model is not None
             return self._send(answering.Reply(200 if ready else 503, b"{}", codec.JSON))
 
-        def do_POST(self) -> None:  # noqa: N802  the base's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self._path() != predict:
                 return self._send(answering.failed(404, "no such path", uuid.uuid4().hex))
-            return self._send(serving.answer(body, self.headers.get("Content-Type"), self.headers.get("Accept")))
+            kind = self.headers.get("Content-Type")
+            return self._send(serving.answer(body, kind, wanted(kind) or self.headers.get("Accept")))
 
         def _path(self) -> str:
             return self.path.partition("?")[0]
@@ -184,6 +188,11 @@ def handler(serving: Serving) -> type:
             """No line for every request: Vertex AI counts them."""
 
     return Handler
+
+
+def wanted(content_type: "str | None") -> str:
+    """What a content type says is wanted in return; empty where it says nothing."""
+    return unquote(codec.parsed_type(content_type or "")[1].get(ACCEPT, ""))
 
 
 def install(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudml_gcp.double import double
@@ -32,8 +33,30 @@ def rehearse(settings: GcpSettings, context: Context) -> Iterator[Provider]:
 
 
 def signed_in(gcp: Double) -> Any:
-    """The credentials of the double's service account, whose tokens it makes itself."""
-    from google.oauth2.service_account import Credentials
+    """Credentials of the double's service account, whose tokens end on the double's clock and are made anew in time."""
+    from google.auth.credentials import Credentials
 
-    key = gcp.world.tokens.file(gcp.url)
-    return Credentials.from_service_account_info(key, scopes=["https://www.googleapis.com/auth/cloud-platform"])  # type: ignore[no-untyped-call]  # google-auth has no annotations here
+    class OnItsClock(Credentials):
+        """Tokens as the metadata server gives them, looked at each time: the clock may be moved."""
+
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]  # google-auth has no annotations here
+            self.service_account_email = gcp.world.account
+            self._ends = 0.0
+
+        @property
+        def valid(self) -> bool:
+            return bool(self.token) and gcp.clock.seconds() < self._ends
+
+        @property
+        def expired(self) -> bool:
+            return not self.valid
+
+        def refresh(self, request: Any) -> None:
+            del request
+            said = gcp.world.tokens.grant()
+            self.token = said["access_token"]
+            self._ends = gcp.clock.seconds() + float(said["expires_in"]) / 2
+            self.expiry = datetime.now(UTC).replace(tzinfo=None)
+
+    return OnItsClock()

@@ -199,6 +199,10 @@ class CheckResult:
     violated: bool
 
 
+REPORT_MARK = '<meta name="generator" content="cloudml">'
+"""In the head of every report's page: one that was written beside the code is known by it, and is no code."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorReport:
     """What one monitor run found.

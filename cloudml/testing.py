@@ -10,6 +10,8 @@ Installed with cloudml-adapters, pytest knows them without further ado; each nee
 
 `cloudml_aws` is a double of AWS with a bucket and a role, and with the environment set so that boto3, obstore and
 cloudml reach it. Jobs really run, endpoints really answer; when the test is over all of it is stopped and gone.
+`cloudml_gcp` is one of GCP in the same way, for google-auth, google-cloud-storage, obstore and cloudml; the clients of
+Vertex AI take no address from the environment, and are given `cloudml_gcp.url` as their `api_endpoint`.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ GROUP = "cloudml.doubles"
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 """Variables that would lead elsewhere."""
 FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+GOOGLES = ("CLOUDSDK_CORE_PROJECT", "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_SERVICE_ACCOUNT")
 
 
 def double(name: str) -> Any:
@@ -52,3 +55,14 @@ def cloudml_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for name, value in aws.environ.items():
             monkeypatch.setenv(name, value)
         yield aws
+
+
+@pytest.fixture
+def cloudml_gcp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A double of GCP that Google's clients and cloudml reach; see the module and `cloudml_gcp.double`."""
+    with double("gcp")() as gcp:
+        for name in GOOGLES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in gcp.environ.items():
+            monkeypatch.setenv(name, value)
+        yield gcp

@@ -189,10 +189,7 @@ def config_tags(resource: EndpointResource, settings: AwsSettings) -> list[dict[
 def notes(resource: EndpointResource) -> Iterator[Note]:
     """What became of what is not sent as it stands."""
     path, spec = resource.identity.resource, resource.spec
-    choice = machine(resource)
-    yield from choice.notes
-    if choice.volume_gib and machines.has_own_disk(choice.instance_type):
-        yield Note(f"{path}.machine.disk", f"{choice.instance_type} has a disk of its own, and takes no other")
+    yield from machine(resource).notes
     if spec.capture and round(spec.capture * 100, 6) != percent(spec.capture):
         yield Note(f"{path}.capture", f"{percent(spec.capture)} of 100 requests are recorded: only whole percents")
     if spec.scale.min < spec.scale.max:

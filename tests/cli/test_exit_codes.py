@@ -53,6 +53,9 @@ def test_several_mistakes_are_told_at_once(shell) -> None:
 def test_a_wrong_command_line_ends_with_two_and_the_nearest(shell) -> None:
     assert (shell("pln").code, "did you mean `cloudml plan`?" in shell("pln").err) == (2, True)
     assert shell("plan", "--nonsense").code == 2
+    for words in ((), ("job",)):  # nothing was asked for: the help, which is no error
+        bare = shell(*words)
+        assert (bare.code, bare.err.startswith("Usage: "), "error" in bare.err) == (2, True, False)
     assert shell("job", "wait", "train", "--timeout", "soon").code == 2
     unknown = shell("plan", "--on", "locla")
     assert (unknown.code, "`--on local`" in unknown.err) == (2, True)

@@ -33,6 +33,8 @@ def test_the_whole_life_in_json(shell) -> None:
     answer = shell("endpoint", "invoke", "species", "--file", "rows.json")
     assert answer.json == {"predictions": ["setosa", "virginica"]}
     assert_watched(shell)
+    (shell.folder / "rows.json").write_text("[]")  # another sample, and the page of the report: neither is code
+    assert {step["action"] for step in shell("plan", "--json").json["steps"]} == {"reuse"}
     gone = shell("down", "--yes", "--json").lines[-1]
     assert (gone["event"], gone["ok"], gone["residue"]) == ("done", True, [])
     assert {one["resource"] for one in gone["removed"]} == RESOURCES

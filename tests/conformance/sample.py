@@ -9,6 +9,8 @@ from cloudml.specs import DatasetSpec, EndpointSpec, JobSpec, ModelSpec, Monitor
 TABLE = DatasetSpec(name="table", path="data/*.csv", label="weight")
 MODEL = ModelSpec(name="scale", source="jobs.train.model", predictor="predict.py:Predictor")
 ENDPOINT = EndpointSpec(name="scale", model="models.scale", capture=1.0)
+ROWS = [{"weight": 80}, {"weight": 77.25}]
+"""What it is asked; it answers with 2.75 and 0.0."""
 
 
 def job(name: str = "train", **changes: Any) -> JobSpec:

@@ -72,6 +72,8 @@ class Front:
             found: Answer = service.answer(self._world, request, asked)
         except Refused as refusal:
             found = service.refused(request, refusal)
+        except DroppedError:
+            raise
         except Exception as error:  # noqa: BLE001  the double's own mistake: the client hears of it
             traceback.print_exc()
             found = wire.error(Refused("INTERNAL", f"The double has failed: {error!r}"))

@@ -33,13 +33,15 @@ class GrpcServer:
         import grpc
 
         self._world, self._front = world, front
-        self._server = grpc.server(futures.ThreadPoolExecutor(THREADS, "double-grpc"))
+        self._threads = futures.ThreadPoolExecutor(THREADS, "double-grpc")
+        self._server = grpc.server(self._threads)
         self._server.add_generic_rpc_handlers((self._handlers(),))
         self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 
     def close(self) -> None:
         self._server.stop(None).wait(CLOSING_S)
+        self._threads.shutdown()
 
     def _handlers(self) -> Any:
         import grpc

@@ -33,7 +33,7 @@ KNOWN = frozenset({
 OWN = frozenset({"state", "userUpdateTime", "scheduleTime", "lastAttemptTime", "status", "satisfiesPzs"})
 """What only the service says."""
 MOST = 500
-NUMBERS = {200: 0, **{status: number for number, status in CODES.values()}}
+NUMBERS = {200: 0, **{status: number for number, status in reversed(list(CODES.values()))}}
 """Status of HTTP -> the number of google.rpc.Code that a job shows."""
 VERBS = {"GET": "get", "PATCH": "patch", "DELETE": "delete"}
 

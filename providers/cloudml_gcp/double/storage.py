@@ -185,7 +185,7 @@ def _delete(world: World, request: Request, said: Mapping[str, str]) -> Answer:
 def _compose(world: World, request: Request, said: Mapping[str, str]) -> Answer:
     wanted = request.json()
     sources = [
-        world.objects.find(said["bucket"], one["name"], str(one.get("generation", "")))
+        world.objects.find(said["bucket"], one["name"], str(one.get("generation") or ""))
         for one in wanted.get("sourceObjects", ())
     ]
     whole = b"".join(one.content for one in sources)

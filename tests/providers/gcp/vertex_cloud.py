@@ -117,7 +117,8 @@ class Cloud:
         """A model that *script* serves; its name."""
         spec = {"imageUri": IMAGE, "command": ["python3", "-c", script], "env": env or []}
         routes = {"healthRoute": "/health", "predictRoute": "/predict"}
-        model = {"displayName": name, "containerSpec": {**spec, **routes}, **said.pop("model", {})}
+        container = {**spec, **routes, **said.pop("container", {})}
+        model = {"displayName": name, "containerSpec": container, **said.pop("model", {})}
         return self.result(self.good("POST", f"{PARENT}/models:upload", {"model": model, **said}))
 
     def endpoint(self, name="endpoint", **said):

@@ -14,30 +14,32 @@ from cloudml_gcp.double import double
 
 @pytest.fixture
 def cloud():
-    """A double; in the end nothing of it is left."""
-    with double() as gcp:
-        folder = gcp.world.folder
-        cloud = Cloud(gcp)
-        yield cloud
-        cloud.http.close()
-    assert not left_over()
-    assert not folder.exists()
+    """A double."""
+    yield from opened()
 
 
 @pytest.fixture(scope="module")
 def shared():
     """A double for tests that read, or use names of their own."""
+    yield from opened()
+
+
+def opened():
+    before = left_over()
     with double() as gcp:
+        folder = gcp.world.folder
         cloud = Cloud(gcp)
         yield cloud
         cloud.http.close()
+    assert not left_over() - before
+    assert not folder.exists()
 
 
 def left_over():
     """Processes and threads of doubles that are still there."""
     keepers = [pid for pid in children() if b"keeper.py" in command(pid)]
-    threads = [one.name for one in threading.enumerate() if one.name.startswith(("double-worker", "double-clock"))]
-    return keepers + threads
+    threads = [f"{one.name} {one.ident}" for one in threading.enumerate() if one.name.startswith("double-")]
+    return {*keepers, *threads}
 
 
 def children():

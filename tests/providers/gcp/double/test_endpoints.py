@@ -157,7 +157,8 @@ def test_a_container_that_ends_fails_the_deployment_and_leaves_nothing(cloud):
 
 def test_a_container_that_never_is_healthy_fails_the_deployment(cloud):
     endpoint = cloud.endpoint()["name"]
-    model = cloud.upload(script="import time\nwhile True: time.sleep(0.05)")["model"]
+    script, limit = "import time\nwhile True: time.sleep(0.05)", {"deploymentTimeout": "60s"}
+    model = cloud.upload(script=script, container=limit)["model"]
     done = cloud.done(cloud.deploy(endpoint, model))
     assert "Model server never became ready" in done["error"]["message"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from vertex_cloud import BUCKET, IMAGE, PARENT, job
 
@@ -171,9 +169,9 @@ def test_a_job_that_waits_is_cancelled_before_it_runs(cloud):
 
 
 def test_a_job_over_its_timeout_is_cancelled(cloud):
-    made = cloud.ran(WAITS, spec={"scheduling": {"timeout": "600s"}})
+    made = cloud.ran(WAITS, spec={"scheduling": {"timeout": "60s"}})
     assert made["state"] == "JOB_STATE_CANCELLED"
-    assert "timeout of 600s" in made["error"]["message"]
+    assert "timeout of 60s" in made["error"]["message"]
 
 
 def test_only_a_job_that_is_over_can_be_deleted(cloud):
@@ -249,4 +247,4 @@ def test_lists_are_filtered_ordered_and_paged(shared):
     assert names(ask(filter='display_name="listed-*" AND NOT labels.number=0 AND state="JOB_STATE_FAILED"')) == []
     assert shared.bad("GET", JOBS, params={"filter": "labels.kind="})["status"] == "INVALID_ARGUMENT"
     assert shared.bad("GET", JOBS, params={"pageToken": "none"})["status"] == "INVALID_ARGUMENT"
-    assert json.dumps(shared.bad("GET", JOBS, params={"order": "x"})).count("Cannot bind query parameter") == 1
+    assert "Cannot bind query parameter" in shared.bad("GET", JOBS, params={"order": "x"})["message"]

@@ -125,6 +125,8 @@ def test_an_interrupted_up_ends_with_130_and_the_next_finishes(shell) -> None:
     train, door = shell.folder / "train.py", shell.folder.parent / "door"
     waits = f"import os, time\nwhile not os.path.exists({str(door)!r}):\n    time.sleep(0.01)\n"
     train.write_text(waits + train.read_text())
+    # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [CLOUDML, "up", "--json"], cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

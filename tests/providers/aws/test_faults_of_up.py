@@ -80,6 +80,7 @@ def there(tmp_path):
         (tmp_path / name).write_text(text)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
+    target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
     with double(**SETTINGS["aws"]) as aws:
         yield There(aws, Session(spec, tmp_path, target, provider=None)).with_client()
 

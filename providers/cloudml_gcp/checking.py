@@ -58,12 +58,12 @@ class Looking:
         settings = self.clients.settings
         try:
             who = getattr(self.clients.credentials(), "service_account_email", "") or "a user's credentials"
-            project = self.clients.send("cloudresourcemanager:GetProject", {"projectId": settings.project_id})
+            project = self.clients.send("cloudresourcemanager:GetProject", {"name": f"projects/{settings.project_id}"})
         except ProviderError as error:
             yield Finding(group="credentials", subject="identity", ok=False, text=error.message, hint=error.hint)
             return False
-        active = bool(project.get("lifecycleState", "ACTIVE") == "ACTIVE")
-        told = f"{settings.project_id}, number {project.get('projectNumber', 'unknown')}"
+        active = bool(project.get("state", "ACTIVE") == "ACTIVE")
+        told = f"{settings.project_id}, number {str(project.get('name', '')).rpartition('/')[2]}"
         yield Finding(group="credentials", subject="identity", ok=True, text=str(who))
         yield Finding(group="credentials", subject="project", ok=active, text=told, hint="the project is being deleted")
         return active
@@ -74,7 +74,7 @@ class Looking:
         chosen = [one for one in permissions.needed(permissions.CALLER, settings) if one.on == permissions.PROJECT]
         for noun in dict.fromkeys(one.noun for one in chosen):
             wanted = permissions.names([one for one in chosen if one.noun == noun], permissions.PROJECT)
-            body = {"resource": settings.project_id}
+            body = {"resource": f"projects/{settings.project_id}"}
             yield self._allowed("permissions", noun, "cloudresourcemanager:TestIamPermissions", body, wanted)
 
     def accounts(self) -> Iterator[Finding]:

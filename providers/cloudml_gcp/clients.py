@@ -44,7 +44,7 @@ HOSTS: Mapping[str, str] = {
     "cloudscheduler": "https://cloudscheduler.googleapis.com",
     "cloudresourcemanager": "https://cloudresourcemanager.googleapis.com",
     "iam": "https://iam.googleapis.com",
-    "serviceusage": "https://serviceusage.googleapis.com",
+    "cloudquotas": "https://cloudquotas.googleapis.com",
 }
 OVERRIDES = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 """gcloud's own variables, one for each service."""

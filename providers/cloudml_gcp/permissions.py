@@ -80,7 +80,7 @@ EXECUTION: tuple[Permission, ...] = (
 )  # fmt: skip
 """What the account of `service_account` needs: jobs and endpoints run as it."""
 
-CHECKING: tuple[str, ...] = ("resourcemanager.projects.get", "storage.buckets.get", "serviceusage.quotas.get")
+CHECKING: tuple[str, ...] = ("resourcemanager.projects.get", "storage.buckets.get", "cloudquotas.quotas.get")
 """What `cloudml provider check` uses besides; without them it says what it could not look at."""
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {

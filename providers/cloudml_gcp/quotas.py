@@ -1,7 +1,7 @@
 """The project's quotas for the machines of a project: CPUs by family for each use, accelerators by their kind.
 
 Source: names of Vertex AI's quota metrics as "Quotas and limits" has them, ``custom_model_training_cpus`` and so on,
-and the method consumerQuotaMetrics.list of Service Usage.
+and the method quotaInfos.list of Cloud Quotas.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cloudml_gcp.clients import Clients
     from cloudml_gcp.machines import Machine
 
-LIST = "serviceusage:ListConsumerQuotaMetrics"
+LIST = "cloudquotas:ListQuotaInfos"
 USES: Mapping[str, str] = {"job": "custom_model_training", "endpoint": "custom_model_serving"}
 """What for -> how the metric's name begins."""
 FAMILIES = ("c2", "n2", "e2", "a2", "a3", "g2")
 """Families whose CPUs are counted apart; those of N1 are the plain ones."""
 MORE = "ask for more on the console's page of quotas, or choose another machine or region"
-ALLOW = "allow serviceusage.quotas.get to have this looked at"
+ALLOW = "allow cloudquotas.quotas.get to have this looked at"
 UNLIMITED = -1
 
 
@@ -93,18 +93,18 @@ def findings(clients: Clients, wanted: Iterable[Wanted]) -> Iterator[Finding]:
 def limits(clients: Clients, metrics: frozenset[str]) -> Mapping[str, int]:
     """The limits of those metrics in the target's region."""
     settings = clients.settings
-    parent = f"projects/{settings.project_id}/services/aiplatform.googleapis.com"
+    parent = f"projects/{settings.project_id}/locations/global/services/aiplatform.googleapis.com"
     found = {}
-    for metric in clients.pages(LIST, {"parent": parent, "view": "FULL"}, "metrics"):
-        name = str(metric.get("metric", "")).rpartition("/")[2]
-        if name in metrics and (value := _of_region(metric, settings.region)) is not None:
+    for info in clients.pages(LIST, {"parent": parent}, "quotaInfos"):
+        name = str(info.get("metric", "")).rpartition("/")[2]
+        if name in metrics and (value := _of_region(info, settings.region)) is not None:
             found[name] = value
     return found
 
 
-def _of_region(metric: Mapping[str, Any], region: str) -> int | None:
-    """The limit in a region, else that of every region that none is set for."""
-    buckets = [one for limit in metric.get("consumerQuotaLimits", ()) for one in limit.get("quotaBuckets", ())]
-    exact = [one for one in buckets if one.get("dimensions", {}).get("region") == region]
-    found = exact or [one for one in buckets if not one.get("dimensions")]
-    return int(found[0].get("effectiveLimit", 0)) if found else None
+def _of_region(info: Mapping[str, Any], region: str) -> int | None:
+    """The limit in a region, else that of all for which none is set apart."""
+    rows = info.get("dimensionsInfos", ())
+    exact = [one for one in rows if one.get("dimensions", {}).get("region") == region]
+    found = exact or [one for one in rows if not one.get("dimensions")]
+    return int(found[0].get("details", {}).get("value", 0)) if found else None

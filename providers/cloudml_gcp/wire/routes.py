@@ -63,10 +63,10 @@ ROUTES: Mapping[str, Route] = {
     "cloudscheduler:DeleteJob": Route("DELETE", "/v1/{name}"),
     "storage:GetBucket": Route("GET", "/storage/v1/b/{bucket}"),
     "storage:TestIamPermissions": Route("GET", "/storage/v1/b/{bucket}/iam/testPermissions"),
-    "cloudresourcemanager:GetProject": Route("GET", "/v1/projects/{projectId}"),
-    "cloudresourcemanager:TestIamPermissions": Route("POST", "/v1/projects/{resource}:testIamPermissions", "*"),
+    "cloudresourcemanager:GetProject": Route("GET", "/v3/{name}"),
+    "cloudresourcemanager:TestIamPermissions": Route("POST", "/v3/{resource}:testIamPermissions", "*"),
     "iam:TestIamPermissions": Route("POST", "/v1/{resource}:testIamPermissions", "*"),
-    "serviceusage:ListConsumerQuotaMetrics": Route("GET", "/v1beta1/{parent}/consumerQuotaMetrics"),
+    "cloudquotas:ListQuotaInfos": Route("GET", "/v1/{parent}/quotaInfos"),
 }
 REPEATED = frozenset({
     "aiplatform:CreateEndpoint", "aiplatform:DeployModel", "aiplatform:UndeployModel", "aiplatform:CancelCustomJob",

@@ -13,7 +13,8 @@ starts. The description, which every provider writes in the same form:
 
 and what differs from run to run stands in the environment, each optional:
 
-    CLOUDML_RUN        the run's name, kept in the report
+    CLOUDML_RUN        the run's name, kept in the report; made where it is left out, which also counts for a
+                       schedule that can send nothing but the same request; `out` and `failure` may hold ``{run}``
     CLOUDML_SINCE      the window, in ISO 8601; it wins over window_s
     CLOUDML_UNTIL
     CLOUDML_SCHEDULED  the moment for which a schedule started the run: the window ends there
@@ -51,10 +52,11 @@ class BootError(Exception):
 
 def main(path: str) -> int:
     """Run the engine; its exit code, or 1 when it could not be started."""
-    description = json.loads(Path(path).read_text(encoding="utf-8"))
+    run = os.environ.get("CLOUDML_RUN") or new_run()
+    description = placed(json.loads(Path(path).read_text(encoding="utf-8")), run)
     with tempfile.TemporaryDirectory(prefix="cloudml-engine-") as folder:
         try:
-            code, said = _run(description, Path(path).resolve().parent, Path(folder))
+            code, said = _run(description, run, Path(path).resolve().parent, Path(folder))
         except BootError as error:
             code, said = 1, str(error)
             sys.stderr.write(f"error: {said}\n")
@@ -63,7 +65,19 @@ def main(path: str) -> int:
     return code
 
 
-def _run(description: dict[str, Any], here: Path, folder: Path) -> tuple[int, str]:
+def new_run() -> str:
+    """The name of a run that starts now: sorts by time, and is no other run's."""
+    return now().strftime("%Y%m%dT%H%M%SZ") + os.urandom(4).hex()
+
+
+def placed(description: dict[str, Any], run: str) -> dict[str, Any]:
+    """The description of one run: its name in the places that differ from run to run."""
+    analysis = {**description["analysis"], "out": description["analysis"]["out"].replace("{run}", run)}
+    failure = description.get("failure")
+    return {**description, "analysis": analysis, "failure": failure and failure.replace("{run}", run)}
+
+
+def _run(description: dict[str, Any], run: str, here: Path, folder: Path) -> tuple[int, str]:
     if sys.version_info < OLDEST:
         raise BootError(f"the image has Python {sys.version.split()[0]}, and the engine needs 3.11 or later")
     package = unpack(here, folder / "package")
@@ -74,7 +88,7 @@ def _run(description: dict[str, Any], here: Path, folder: Path) -> tuple[int, st
     _write(job, json.dumps(analysis))
     code, said = engine(job, paths)
     if not code:
-        leave(description, {"since": since, "until": until})
+        leave(description, run, {"since": since, "until": until})
     return code, said
 
 
@@ -156,10 +170,10 @@ def engine(job: Path, paths: list[str]) -> tuple[int, str]:
     return process.returncode, "".join(last).strip()
 
 
-def leave(description: dict[str, Any], times: dict[str, str | None]) -> None:
+def leave(description: dict[str, Any], run: str, times: dict[str, str | None]) -> None:
     """Add to the report which run it is of, and leave the second copy."""
     report = Path(description["analysis"]["out"]) / "report.json"
-    about = {"run": os.environ.get("CLOUDML_RUN", ""), "ran": now().isoformat(), **times}
+    about = {"run": run, "ran": now().isoformat(), **times}
     text = json.dumps({**json.loads(report.read_text(encoding="utf-8")), **about}, indent=2)
     _write(report, text)
     if description.get("latest"):

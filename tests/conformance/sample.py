@@ -45,5 +45,11 @@ def monitor(**changes: Any) -> MonitorSpec:
 SETTINGS: dict[str, dict[str, str]] = {
     "local": {},
     "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
+    "gcp": {
+        "project_id": "acme",
+        "region": "europe-west4",
+        "bucket": "acme-ml",
+        "service_account": "cloudml@acme.iam.gserviceaccount.com",
+    },
 }
 """What a target of each provider says in tests; what its double then provides."""

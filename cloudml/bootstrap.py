@@ -1,4 +1,4 @@
-"""Starts the monitoring engine where cloudml is not installed: ``python bootstrap.py monitor.json``.
+"""Starts the monitoring engine where cloudml is not installed: ``python bootstrap.py monitor.json [--set NAME=VALUE]``.
 
 This file travels alone, beside a wheel of cloudml, so it needs the standard library only, and Python 3.11 for what it
 starts. The description, which every provider writes in the same form:
@@ -11,9 +11,12 @@ starts. The description, which every provider writes in the same form:
       "latest": "/…/latest"                 a folder for a second copy of report.json; null: none
     }
 
+The paths of "analysis", "failure" and "latest" may name variables as ``${NAME}``, for providers that tell their paths
+on the command line only, where ``--set`` gives them; ``{run}`` in "out" is the run's name.
+
 and what differs from run to run stands in the environment, each optional:
 
-    CLOUDML_RUN        the run's name, kept in the report
+    CLOUDML_RUN        the run's name, kept in the report; a run that nobody gave one makes its own
     CLOUDML_SINCE      the window, in ISO 8601; it wins over window_s
     CLOUDML_UNTIL
     CLOUDML_SCHEDULED  the moment for which a schedule started the run: the window ends there
@@ -29,6 +32,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import uuid
 import zipfile
 from collections import deque
 from datetime import datetime, timedelta, timezone
@@ -49,9 +53,12 @@ class BootError(Exception):
     """The engine cannot be started, for a reason that can be told."""
 
 
-def main(path: str) -> int:
+def main(path: str, *arguments: str) -> int:
     """Run the engine; its exit code, or 1 when it could not be started."""
-    description = json.loads(Path(path).read_text(encoding="utf-8"))
+    os.environ.setdefault("CLOUDML_RUN", new_run())
+    given = dict(one.partition("=")[::2] for one in arguments if one != "--set")
+    told = json.loads(Path(path).read_text(encoding="utf-8"))
+    description = placed(told, {**os.environ, **given}, os.environ["CLOUDML_RUN"])
     with tempfile.TemporaryDirectory(prefix="cloudml-engine-") as folder:
         try:
             code, said = _run(description, Path(path).resolve().parent, Path(folder))
@@ -61,6 +68,25 @@ def main(path: str) -> int:
     if code and description.get("failure"):
         _write(Path(description["failure"]), said[-LONGEST:])
     return code
+
+
+def new_run() -> str:
+    """The name of a run that starts now: sorts by time, and is no other run's."""
+    return f"{now().strftime('%Y%m%dT%H%M%SZ')}{uuid.uuid4().hex[:8]}"
+
+
+def placed(description: dict[str, Any], environment: Any, run: str) -> dict[str, Any]:
+    """A description with its paths as this container knows them."""
+
+    def path(text: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda found: environment[found[1]], text)
+
+    analysis = dict(description["analysis"])
+    for key in ("baseline", "capture"):
+        analysis[key] = [path(one) for one in analysis[key]]
+    analysis["out"] = path(analysis["out"]).replace("{run}", run)
+    others = {key: path(description[key]) for key in ("failure", "latest") if description.get(key)}
+    return {**description, **others, "analysis": analysis}
 
 
 def _run(description: dict[str, Any], here: Path, folder: Path) -> tuple[int, str]:
@@ -172,4 +198,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -68,6 +68,7 @@ def put(world: World, asked: Asked) -> Answer:
     facts = _facts(world, name, old, said)
     record = resources.make(world, path, {"location": world.region, **asked.document}, facts)
     record |= {"_keys": old["_keys"] if old else keys(), "_wanted": facts}
+    record["_traffic"] = old["_traffic"] if old and "_traffic" in old else {}
     record.setdefault("tags", {})
     step = "updating" if old else "endpoint"
     operation = operations.begin(world, path, lambda: _settle(world, record, step), failed=_failed(record))

@@ -53,7 +53,7 @@ class Resources:
 
 def _key(path: str) -> str:
     kind, _, rest = path.partition("/")
-    return f"{kind}/{rest.lower()}" if kind == "onlineEndpoints" else path
+    return f"{kind}/{rest.lower()}" if kind == "onlineEndpoints" and rest else path
 
 
 def make(world: World, path: str, body: dict[str, Any], properties: dict[str, Any]) -> Record:

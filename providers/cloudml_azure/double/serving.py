@@ -20,6 +20,7 @@ from cloudml.doubles.clock import ClosedError
 from cloudml.doubles.containers import Box, Container
 from cloudml.doubles.watching import Watch
 from cloudml_azure.double import execution, images, nodes, resources, uris
+from cloudml_azure.double.collector import Collector, collections
 from cloudml_azure.double.uris import NowhereError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Server:
         self.port = free_port()
         self._folder: Path = world.folder / f"server-{uuid.uuid4().hex[:12]}"
         self._container: Container | None = None
+        self._collector: Collector | None = None
         self._routes = self._said_routes()
         self._asked = 0
         self._free = threading.Condition()
@@ -88,6 +90,8 @@ class Server:
             raise CannotStartError(
                 "BadArgument", f"Failed to download the model or code of the deployment: {error}"
             ) from error
+        if collections(self._record):
+            self._collector = Collector(self._world, self._record, self._folder)
         self._run(root, *self._command(root, model, code))
         self._wait()
 
@@ -132,6 +136,10 @@ class Server:
         if self._container is not None:
             self._container.close()
             self._world.live.pop(f"container/{id(self)}", None)
+        if self._collector is not None:
+            self._collector.close()
+            self._collector = None
+        self._folder.with_suffix(".mdc.json").unlink(missing_ok=True)
         for folder in (self._folder, self._folder.with_suffix(".scratch")):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -187,6 +195,7 @@ class Server:
             "AZUREML_MODEL_DIR": model,
             "AML_APP_ROOT": code or root,
             "PYTHONPATH": str(packages),
+            **(self._collector.environment if self._collector else {}),
             "HOSTNAME": f"{self._record['name']}-0",
             **own,
         }

@@ -135,7 +135,7 @@ def delete_datastore(world: World, asked: Asked) -> Answer:
 
 
 def secrets(world: World, asked: Asked) -> Answer:
-    """What opens a datastore: its kind of secret, also when one that expires was asked for (unverified)."""
+    """What opens a datastore: its kind of secret, also when one that expires was asked for; `jobs.stream` needs it."""
     record = _datastore(world, asked)
     if world.domain("keyless", record["properties"]["accountName"]):
         raise Refused(

@@ -178,6 +178,11 @@ class Cloud:
         assert done["status"] == "Succeeded", done
         self.endpoint(endpoint, traffic={"blue": 100})
 
+    def logged(self, words, name="blue", **said):
+        """The log of a deployment once those words stand in it."""
+        path = f"onlineEndpoints/delay/deployments/{name}/getLogs"
+        return self.until(lambda: self.ask("POST", path, said).json["content"], lambda now: words in now)
+
     def key(self, endpoint="delay"):
         return self.ask("POST", f"onlineEndpoints/{endpoint}/listKeys").json["primaryKey"]
 

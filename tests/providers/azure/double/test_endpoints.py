@@ -36,10 +36,8 @@ def test_an_endpoint_is_made_deployed_given_traffic_and_asked(cloud):
     assert (answer.status, answer.json) == (200, {"predictions": [2.0, 4.0]})
     assert answer.headers["azureml-model-deployment"] == "blue"
     folder = "/var/azureml-app/azureml-models/doubling/1"
-    logs = cloud.ask("POST", "onlineEndpoints/delay/deployments/blue/getLogs", {"tail": 5}).json["content"]
-    assert logs == f"loading from {folder}"
-    body = {"containerType": "StorageInitializer", "tail": 5}
-    assert folder in cloud.ask("POST", "onlineEndpoints/delay/deployments/blue/getLogs", body).json["content"]
+    assert cloud.logged(folder, tail=5) == f"loading from {folder}"
+    assert "Downloaded" in cloud.logged(folder, containerType="StorageInitializer")
 
 
 def test_creating_takes_time_that_the_answer_tells_how_to_wait_for(cloud):
@@ -118,8 +116,7 @@ def test_an_exception_of_the_script_is_a_500_inside(cloud):
     answer = cloud.score(b"no json")
     assert (answer.status, answer.headers["ms-azureml-model-error-statuscode"]) == (424, "500")
     assert "An unexpected error occurred in scoring script" in answer.json["message"]
-    logs = cloud.ask("POST", "onlineEndpoints/delay/deployments/blue/getLogs", {}).json["content"]
-    assert "JSONDecodeError" in logs
+    assert cloud.logged("JSONDecodeError")
 
 
 def test_too_slow_is_408_and_too_many_429(cloud):
@@ -136,8 +133,7 @@ def test_a_container_that_ends_fails_the_operation_with_http_200_and_stays(cloud
     assert "no such weight" in done["error"]["message"]
     facts = cloud.ask("GET", "onlineEndpoints/delay/deployments/blue").json["properties"]
     assert facts["provisioningState"] == "Failed"
-    logs = cloud.ask("POST", "onlineEndpoints/delay/deployments/blue/getLogs", {}).json["content"]
-    assert "no such weight" in logs
+    assert cloud.logged("no such weight")
     assert cloud.settled(cloud.ask("DELETE", "onlineEndpoints/delay/deployments/blue")).status == 204
 
 

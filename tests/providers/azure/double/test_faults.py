@@ -221,7 +221,7 @@ def test_a_model_is_mounted_one_folder_deeper(cloud):
     deep = cloud.deployed()["properties"]["model"]
     cloud.azure.faults.domain("deeper", "delay/deployments/green")
     assert cloud.settled(cloud.deployment("green", script=LISTING, model=deep))["status"] == "Succeeded"
-    logs = cloud.ask("POST", "onlineEndpoints/delay/deployments/green/getLogs", {}).json["content"]
+    logs = cloud.logged("weight", "green")
     assert logs == "['/var/azureml-app/azureml-models/doubling/1/model/model/weight']"
 
 

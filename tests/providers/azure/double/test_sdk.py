@@ -195,7 +195,7 @@ def test_a_schedule_is_made_switched_off_and_removed(made, environment, data):
     schedules.begin_delete("hourly").result()
 
 
-def test_what_cloudml_makes_it_sees(made, cloud_type):
+def test_what_cloudml_makes_it_sees(made, model, cloud_type):
     own = cloud_type(made.azure)
     own.asset("models", "ours", modelType="custom_model", modelUri=f"{own.datastore()}/ours", tags={"cloudml": "yes"})
     assert made.client.models.get("ours", version="1").tags == {"cloudml": "yes"}

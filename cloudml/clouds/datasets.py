@@ -92,15 +92,28 @@ class BucketDatasets(ABC):
     def native(self, name: str) -> str:
         """The name in the cloud's alphabet."""
 
+    def listings(self, resource: DatasetResource) -> tuple[Call, ...]:
+        """The requests by which the cloud's own catalogue lists the version; none where it has no such thing. Pure."""
+        del resource
+        return ()
+
+    def enlist(self, resource: DatasetResource) -> None:
+        """Send those requests; again where it was interrupted."""
+        del resource
+
+    def strike(self, name: str) -> None:
+        """Take the version off that list; nothing there is no error."""
+        del name
+
     def uri(self, identity: Identity) -> str:
         """The folder of the version."""
         return self.places.uri(self.places.dataset(self.native(identity.name)))
 
     def plan(self, resource: DatasetResource) -> Plan:
-        """One transfer of the files, with the card that tells what they are; nothing is sent."""
+        """One transfer of the files, with the card that tells what they are, and the cloud's own listing of them."""
         uri = self.uri(resource.identity)
         body = {"to": f"{uri}/", "card": card(resource, uri)}
-        return Plan((Call(self.UPLOAD, body),), tuple(self._notes(resource)))
+        return Plan((Call(self.UPLOAD, body), *self.listings(resource)), tuple(self._notes(resource)))
 
     def _notes(self, resource: DatasetResource) -> Iterator[Note]:
         path, name = resource.identity.resource, resource.identity.name
@@ -114,13 +127,14 @@ class BucketDatasets(ABC):
         Raises:
             AlreadyExistsError: The version is there; of several who send it at once, one makes it.
         """
-        (upload,) = self.plan(resource).calls
+        upload, *_ = self.plan(resource).calls
         name, storage = self.native(resource.identity.name), self._storage
         if storage.exists(self._complete(name)):
             raise self._exists(name)
         whole = {**upload.body["card"], "created": clock.now().isoformat()}
         cards.write(storage, self.places.card(SECTION, name), whole)
         storage.push(resource.manifest, self.places.dataset(name), progress)
+        self.enlist(resource)
         if not storage.claim(self._complete(name), b""):
             raise self._exists(name)
         return self.get(name)
@@ -145,6 +159,7 @@ class BucketDatasets(ABC):
         """Remove the version, and the contents that nothing names any more with the project's last."""
         name, storage = self.native(name), self._storage
         storage.remove([self._complete(name)])
+        self.strike(name)
         storage.delete(self.places.dataset(name))
         cards.remove(storage, self.places.card(SECTION, name))
 

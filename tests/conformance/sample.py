@@ -45,6 +45,14 @@ def monitor(**changes: Any) -> MonitorSpec:
 SETTINGS: dict[str, dict[str, str]] = {
     "local": {},
     "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
+    "azure": {
+        "subscription_id": "00000000-0000-0000-0000-000000000000",
+        "resource_group": "ml",
+        "workspace": "acme",
+        "region": "westeurope",
+        "storage_account": "acmeml",
+        "container": "cloudml",
+    },
     "gcp": {
         "project_id": "acme",
         "region": "europe-west4",

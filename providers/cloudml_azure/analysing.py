@@ -82,7 +82,7 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
         "inputs": {key: running.folder_in(uri, settings) for key, uri in inputs.items()},
         "outputs": {"home": running.folder_out(places.uri(places.monitor(name)), settings, "ReadWriteMount")},
         "tags": names.tags(identity, settings),
-        "properties": {finding.MONITOR: name},
+        "properties": {finding.MONITOR: names.native(identity)},
     }
     found: dict[str, Any] = running.said(whole)
     return found

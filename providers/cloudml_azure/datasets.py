@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cloudml.clouds.datasets import BucketDatasets
 from cloudml_azure import names, running, versions
+from cloudml_azure.places import datastore
 
 if TYPE_CHECKING:
     from cloudml.plan import Call
@@ -28,7 +29,7 @@ class AzureDatasets(BucketDatasets):
     def listings(self, resource: DatasetResource) -> tuple[Call, ...]:
         """The datastore, and the data asset by which the studio knows the version."""
         settings = self.clients.settings
-        return (running.datastore(settings), versions.data(resource.identity, self.uri(resource.identity), settings))
+        return (datastore(settings), versions.data(resource.identity, self.uri(resource.identity), settings))
 
     def enlist(self, resource: DatasetResource) -> None:
         """Make the data asset."""

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 from cloudml.capabilities import Level
 from cloudml.clock import moment
 from cloudml.clouds import settling, words
-from cloudml.errors import AlreadyExistsError, NotFoundError, UnavailableError
+from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import asks_nothing
 from cloudml.status import Answer, EndpointStatus
-from cloudml_azure import invoking, machines, names, rollout, running, scaling, serving, versions
+from cloudml_azure import invoking, machines, names, rollout, running, serving, versions
 from cloudml_azure.live import FAILED, SCALING_TAG, Live, Looking, provisioning
+from cloudml_azure.places import datastore
 from cloudml_azure.rollout import Step, standing
+from cloudml_azure.scaling import lower as lower_scaling
+from cloudml_azure.scaling import wanted as scaling_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,12 +59,12 @@ def lower(resource: EndpointResource, places: Places, settings: AzureSettings) -
     endpoint = lower_endpoint(name, resource, settings)
     deployment = names.deployment(resource.identity.hash)
     return (
-        *((running.datastore(settings),) if resource.spec.capture else ()),
+        *((datastore(settings),) if resource.spec.capture else ()),
         *versions.captured(name, resource, places, settings),
         Call(CREATE, endpoint),
         Call(DEPLOY, lower_deployment(name, resource, settings)),
         Call(CREATE, rollout.traffic(endpoint, {deployment: rollout.ALL})),
-        *scaling.lower(name, resource, settings),
+        *lower_scaling(name, resource, settings),
     )
 
 
@@ -88,7 +91,7 @@ def identity(settings: AzureSettings) -> dict[str, Any]:
 def lower_deployment(name: str, resource: EndpointResource, settings: AzureSettings) -> dict[str, Any]:
     """The deployment: which model, on what, and what is recorded."""
     choice, block = machine(resource), resource.spec.native.get("azure", {})
-    scaled = scaling.wanted(resource, settings)
+    scaled = scaling_wanted(resource, settings)
     own = {key: value for key, value in block.items() if key not in OF_ENDPOINT}
     ours = running.said(lower_properties(name, resource, choice.instance_type, settings))
     kept = {key: value for key, value in ours.items() if key not in PROPOSED or key not in own}
@@ -197,7 +200,12 @@ class AzureEndpoints:
                 raise _exists(name)
             self._remove(name)
         self.clients.forget_endpoint(name)
-        answer = self.clients.ask(CREATE, lower_endpoint(name, resource, self.clients.settings))
+        try:
+            answer = self.clients.ask(CREATE, lower_endpoint(name, resource, self.clients.settings))
+        except ConflictError as error:
+            if self._there(name):
+                raise _exists(name) from error
+            raise
         if answer.status != NEW:
             raise _exists(name)
         return settling.seen(lambda: self.get(name), self.clients.sleep)
@@ -263,6 +271,11 @@ class AzureEndpoints:
     def _name(self, name: str) -> str:
         return names.endpoint(name, self.clients.settings)
 
+    def _there(self, name: str) -> bool:
+        with suppress(NotFoundError):
+            return bool(self.clients.send("OnlineEndpoints_Get", {"endpoint": name}))
+        return False
+
     def _next(self, live: Live) -> Step:
         """The next step; a deployment that failed was just removed, and is to be made again."""
         wanted = live.wanted
@@ -289,7 +302,7 @@ class AzureEndpoints:
         """Make the deployment; where the load has made more instances of the one before, it begins with as many."""
         settings = self.clients.settings
         if resource.spec.capture:
-            running.ensure(self.clients, running.datastore(settings))
+            running.ensure(self.clients, datastore(settings))
         for asset in versions.captured(name, resource, self.places, settings):
             versions.put(self.clients, asset)
         body = lower_deployment(name, resource, settings)
@@ -315,7 +328,7 @@ class AzureEndpoints:
         self._put(Call(CREATE, rollout.traffic(wanted, {deployment: rollout.ALL})))
 
     def _scale(self, name: str, resource: EndpointResource, _: Live) -> None:
-        for call in scaling.lower(name, resource, self.clients.settings):
+        for call in lower_scaling(name, resource, self.clients.settings):
             self.clients.send(call.operation, call.body)
 
     def _nothing(self, name: str, resource: EndpointResource, live: Live) -> None:

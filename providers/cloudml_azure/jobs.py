@@ -18,6 +18,7 @@ from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestErro
 from cloudml.plan import Call, Plan
 from cloudml.status import JobState, JobStatus
 from cloudml_azure import finding, names, running, versions
+from cloudml_azure.places import datastore
 from cloudml_azure.states import Told, lift, native_state
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ def lower(resource: JobResource, places: Places, settings: AzureSettings) -> Pla
     properties = words.merge(path, block, running.said(lower_properties(resource, there, places, settings)))
     own = (running.environment(identity, there.image.uri, settings),) if not there.image.environment else ()
     calls = (
-        running.datastore(settings),
+        datastore(settings),
         running.upload(resource, places),
         versions.code(identity, places.uri(places.code(there.name)), settings),
         *own,
-        Call(CREATE, {"name": there.name, "properties": properties}),
+        Call(CREATE, {"name": names.native(identity), "properties": properties}),
     )
     return Plan(calls, tuple(running.notes(resource, there, settings)))
 

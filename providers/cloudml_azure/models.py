@@ -17,7 +17,7 @@ from cloudml.errors import AlreadyExistsError, NotFoundError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
 from cloudml_azure import images, machines, names, running, serving, versions
-from cloudml_azure.places import datastore_uri
+from cloudml_azure.places import datastore, datastore_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ def lower(resource: ModelResource, places: Places, settings: AzureSettings) -> t
     identity, name = resource.identity, names.native(resource.identity)
     files = f"{places.uri(places.model(name))}/"
     return (
-        running.datastore(settings),
+        datastore(settings),
         Call(COPY, {"from": f"{resource.artifact.rstrip('/')}/", "to": files}),
         Call(PUT, {"to": f"{files}code/", "content": lower_code(resource)}),
         versions.code(identity, f"{files}code", settings),

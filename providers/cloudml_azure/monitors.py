@@ -16,6 +16,7 @@ from cloudml.progress import SILENT
 from cloudml.status import JobStatus
 from cloudml_azure import analysing, finding, names, running, schedules
 from cloudml_azure.jobs import CREATE
+from cloudml_azure.places import datastore
 from cloudml_azure.states import Told, lift, native_state
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class AzureMonitors(CardMonitors):
 
     def start(self, card: Mapping[str, Any], run: str, since: datetime | None, until: datetime | None) -> str:
         """Start a command job; its name."""
-        running.ensure(self.clients, running.datastore(self.clients.settings))
+        running.ensure(self.clients, datastore(self.clients.settings))
         body = analysing.once(card["job"], card["job"]["displayName"], run, since, until)
         job = str(body["name"])
         self.clients.send(CREATE, body)

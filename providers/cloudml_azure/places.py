@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cloudml.clouds import places
+from cloudml.plan import Call
 
 if TYPE_CHECKING:
     from cloudml_azure.settings import AzureSettings
@@ -35,3 +36,17 @@ def blob_url(uri: str, settings: AzureSettings) -> str:
     """An address in the container as a web address, which code assets need."""
     root = f"az://{settings.container}/"
     return f"https://{settings.storage_account}.blob.core.windows.net/{settings.container}/{uri.removeprefix(root)}"
+
+
+def datastore(settings: AzureSettings) -> Call:
+    """The datastore by which jobs reach the container: without secrets, so that who reads must be allowed to."""
+    properties = {
+        "datastoreType": "AzureBlob",
+        "accountName": settings.storage_account,
+        "containerName": settings.container,
+        "credentials": {"credentialsType": "None"},
+        "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
+        "description": "Made by cloudml",
+        "tags": dict(settings.tags),
+    }
+    return Call("Datastores_CreateOrUpdate", {"name": settings.datastore_name, "properties": properties})

@@ -78,7 +78,9 @@ def standing(live: Live) -> Standing:
 def _made(live: Live, name: str) -> Standing:
     """The wanted deployment is there: does it answer, and does it scale?"""
     if live.traffic.get(name) != ALL:
-        return Standing(State.UNFINISHED, live.hash, f"its traffic does not go to `{name}`", Step.TRAFFIC)
+        # A request of somebody else may have put it back: the moment tells one time from the next.
+        since = live.endpoint.get("systemData", {}).get("lastModifiedAt", "")
+        return Standing(State.UNFINISHED, live.hash, f"its traffic does not go to `{name}` since {since}", Step.TRAFFIC)
     if live.scaling:
         return Standing(State.UNFINISHED, live.hash, live.scaling, Step.SCALING)
     return Standing(State.READY, live.hash)
@@ -101,7 +103,7 @@ def _why(live: Live) -> str:
 
 def traffic(endpoint: Mapping[str, Any], shares: Mapping[str, int]) -> dict[str, Any]:
     """The request that makes an endpoint, with other shares: all of it, since what is left out would be unset."""
-    return {**endpoint, "properties": {**endpoint["properties"], "traffic": dict(shares)}}
+    return dict(endpoint, properties=dict(endpoint["properties"], traffic=dict(shares)))
 
 
 def kept_count(current: int, least: int, most: int) -> int:

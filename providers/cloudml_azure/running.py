@@ -117,8 +117,8 @@ def command(resource: JobResource) -> str:
     Where the container finds its folders is known to the command line alone.
     """
     spec = resource.spec
-    told = {f"INPUT_{contract.variable(name)}": f"inputs.{slot(name)}" for name in spec.inputs}
-    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{slot(name)}" for name in spec.outputs}
+    told = {f"INPUT_{contract.variable(name)}": f"inputs.{name}" for name in spec.inputs}
+    told |= {f"OUTPUT_{contract.variable(name)}": f"outputs.{name}" for name in spec.outputs}
     told |= {"RECORD": f"outputs.{RECORD}", "CHECKPOINTS": f"outputs.{CHECKPOINTS}"}
     settings = [f"--set CLOUDML_{name}=${{{{{place}}}}}" for name, place in told.items()]
     return " ".join(["exec python3", START, *settings])
@@ -126,30 +126,28 @@ def command(resource: JobResource) -> str:
 
 def inputs(resource: JobResource, settings: AzureSettings) -> dict[str, Any]:
     """The inputs, each a folder that is there before the script starts."""
-    return {slot(name): folder_in(uri, settings) for name, uri in resource.inputs.items()}
-
-
-def slot(name: str) -> str:
-    """An input or output as a command names it: Azure ML has no hyphens there."""
-    return name.replace("-", "_")
+    return {name: folder_in(uri, settings) for name, uri in resource.inputs.items()}
 
 
 def folder_in(uri: str, settings: AzureSettings) -> dict[str, Any]:
     """A folder that is copied to the machine."""
-    place = f"{datastore_uri(uri, settings).rstrip('/')}/"
-    return {"jobInputType": "uri_folder", "mode": "Download", "uri": place}
+    return _folder("jobInputType", uri, settings, "Download")
 
 
 def folder_out(uri: str, settings: AzureSettings, mode: str) -> dict[str, Any]:
     """A folder that is kept: uploaded at the end, or mounted, which is kept even of a job that was killed."""
-    return {"jobOutputType": "uri_folder", "mode": mode, "uri": f"{datastore_uri(uri, settings).rstrip('/')}/"}
+    return _folder("jobOutputType", uri, settings, mode)
+
+
+def _folder(kind: str, uri: str, settings: AzureSettings, mode: str) -> dict[str, Any]:
+    return {kind: "uri_folder", "mode": mode, "uri": f"{datastore_uri(uri, settings).rstrip('/')}/"}
 
 
 def outputs(resource: JobResource, places: Places, settings: AzureSettings) -> dict[str, Any]:
     """The script's outputs, and what the driver leaves: record and checkpoints."""
     name = names.native(resource.identity)
     kept = {
-        slot(output): folder_out(places.uri(places.output(name, output)), settings, "Upload")
+        output: folder_out(places.uri(places.output(name, output)), settings, "Upload")
         for output in resource.spec.outputs
     }
     mounted = {RECORD: places.record(name), CHECKPOINTS: places.checkpoints(name)}
@@ -180,20 +178,6 @@ def upload(resource: JobResource, places: Places) -> Call:
             "card": card(resource, places),
         },
     )
-
-
-def datastore(settings: AzureSettings) -> Call:
-    """The datastore by which jobs reach the container: without secrets, so that who reads must be allowed to."""
-    properties = {
-        "datastoreType": "AzureBlob",
-        "accountName": settings.storage_account,
-        "containerName": settings.container,
-        "credentials": {"credentialsType": "None"},
-        "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
-        "description": "Made by cloudml",
-        "tags": dict(settings.tags),
-    }
-    return Call("Datastores_CreateOrUpdate", {"name": settings.datastore_name, "properties": properties})
 
 
 def ensure(clients: Clients, wanted: Call) -> None:

@@ -42,7 +42,8 @@ def id_of(noun: str, name: str, settings: AzureSettings) -> str:
 def call(noun: str, name: str, properties: Mapping[str, Any]) -> Call:
     """The request that makes a version."""
     container, version = names.asset(name)
-    return Call(f"{noun}Versions_CreateOrUpdate", {"name": container, "version": version, "properties": properties})
+    body: dict[str, Any] = {"name": container, "version": version}
+    return Call(f"{noun}Versions_CreateOrUpdate", dict(body, properties=properties))
 
 
 def data(identity: Identity, uri: str, settings: AzureSettings) -> Call:

@@ -172,9 +172,10 @@ class Recorder:
             self._queue.put_nowait((found, time.time(), uuid.uuid4().hex))
 
     def _send_all(self) -> None:
+        """Answers go first: whoever counts what was asked finds the answers there."""
         while True:
             found, moment, number = self._queue.get()
-            for collection, listed in ((INPUTS, found.inputs), (OUTPUTS, named(found.outputs))):
+            for collection, listed in ((OUTPUTS, named(found.outputs)), (INPUTS, found.inputs)):
                 if collection in self._shares:
                     try:
                         send(collection, listed, moment, number)

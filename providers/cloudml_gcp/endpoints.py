@@ -27,6 +27,7 @@ from cloudml_gcp.wire import operations
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cloudml.clouds.cards import Held
     from cloudml.resources import EndpointResource
     from cloudml_gcp.clients import Clients
     from cloudml_gcp.logs import GcpLogs
@@ -40,6 +41,8 @@ UNDEPLOY = "aiplatform:UndeployModel"
 DELETE = "aiplatform:DeleteEndpoint"
 PUT = "storage:Put"
 MADE_S = 600.0
+BETWEEN_S = 30.0
+"""For so long another, whose card says that it is about to deploy, is waited for."""
 NOTHING = "nothing is deployed to it yet"
 NO_TRAFFIC = "the new version has no traffic yet"
 EARLIER = "an earlier version is still deployed"
@@ -285,7 +288,11 @@ class GcpEndpoints:
         """Begin a deployment, and keep its name. One of several begins it: the one that can change the card."""
         name, looking = native(resource.identity), self._looking
         capture, _, deploy = self.plan(resource).calls
-        endpoint, before = looking.endpoint(name), looking.held(name)
+        before = self._free(name)
+        live = looking.live(name)
+        endpoint, there = live.endpoint, [str(one["id"]) for one in live.endpoint.get("deployedModels", ())]
+        if live.pending or deployed_id(resource) in there:
+            raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
         card = {"tags": dict(resource.identity.tags), "model": names.version(resource.model), "attempt": _token()}
         looking.storage.write(self.places.path(capture.body["to"]), json.dumps(capture.body["content"]).encode())
         if not cards.change(looking.storage, looking.card_path(name), before, card):
@@ -294,6 +301,15 @@ class GcpEndpoints:
         operation = self.clients.send(DEPLOY, {**deploy.body, "trafficSplit": rollout.first(endpoint)})
         cards.change(looking.storage, looking.card_path(name), held, {**card, OPERATION: operation["name"]})
         return self.get(name)
+
+    def _free(self, name: str) -> Held:
+        """The card, once nobody is between writing it and beginning a deployment; taken over after a while."""
+        for pause in settling.pauses(BETWEEN_S):
+            held = self._looking.held(name)
+            if "attempt" not in held.card or OPERATION in held.card:
+                return held
+            self.clients.sleep(pause)
+        return self._looking.held(name)
 
     def _hand_over(self, name: str, endpoint: Mapping[str, Any], deployed: str) -> None:
         """Give a deployed model the traffic; back again, and away with it, if it does not answer.

@@ -298,6 +298,8 @@ class GcpEndpoints:
         if not cards.change(looking.storage, looking.card_path(name), before, card):
             raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
         held = looking.held(name)
+        if held.card != card:  # whoever waited for us has taken over
+            raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
         operation = self.clients.send(DEPLOY, {**deploy.body, "trafficSplit": rollout.first(endpoint)})
         cards.change(looking.storage, looking.card_path(name), held, {**card, OPERATION: operation["name"]})
         return self.get(name)

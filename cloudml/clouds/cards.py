@@ -7,12 +7,15 @@ was interrupted is found again; and they tell at once what the index of tags tel
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from obstore import ObjectMeta
 
     from cloudml.storage import Storage
 
@@ -45,6 +48,36 @@ def read(storage: Storage, path: str) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise ProviderError(f"`{storage.uri(path)}{ENDING}` is no card of cloudml", hint="remove it")
     return card
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A card that only one of several can change: each change counts only if nobody else has made one meanwhile.
+
+    Attributes:
+        card: What it says; empty where there is none.
+        seen: Which version of the object that was; None where there is none.
+    """
+
+    card: Mapping[str, Any]
+    seen: ObjectMeta | None
+
+
+def held(storage: Storage, path: str) -> Held:
+    """The card at *path*, to be changed."""
+    found = storage.seen(f"{path}{ENDING}")
+    return Held(json.loads(found[0]), found[1]) if found else Held({}, None)
+
+
+def change(storage: Storage, path: str, before: Held, card: Mapping[str, Any]) -> bool:
+    """Put *card* in the place of the one that was held; False when somebody else was quicker."""
+    content = json.dumps(card, indent=1, ensure_ascii=False).encode()
+    if before.seen is None:
+        done = storage.claim(f"{path}{ENDING}", content)
+    else:
+        done = storage.replace(f"{path}{ENDING}", content, before.seen)
+    # The answer to the first of two attempts may have been lost: then the second was refused because of the first.
+    return done or held(storage, path).card == card
 
 
 def listed(storage: Storage, folder: str) -> dict[str, bool]:

@@ -53,5 +53,11 @@ SETTINGS: dict[str, dict[str, str]] = {
         "storage_account": "acmeml",
         "container": "cloudml",
     },
+    "gcp": {
+        "project_id": "acme",
+        "region": "europe-west4",
+        "bucket": "acme-ml",
+        "service_account": "cloudml@acme.iam.gserviceaccount.com",
+    },
 }
 """What a target of each provider says in tests; what its double then provides."""

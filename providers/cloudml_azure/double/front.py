@@ -182,7 +182,7 @@ class Front:
             if message == fault.code:
                 message = denied(self._world, asked)
         if status == THROTTLED:
-            headers["Retry-After"] = str(fault.facts.get("retry_after", self._world.retry_after()))
+            headers["Retry-After"] = str(int(fault.seconds)) if fault.seconds else self._world.retry_after()
         return Refused(fault.code, message, status, headers)
 
     def _signed(self, asked: Asked, answer: Answer) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,7 @@ def variables(world: World, record: Record) -> dict[str, str]:
     asked, name, facts = record["_asked"], record["name"], record["properties"]
     host = f"{world.region}.{API}"
     token = identity.token("https://management.azure.com/.default", DAYS_S, run=name)
-    experiment = f"{abs(hash(facts['experimentName'])):032x}"
+    experiment = str(uuid.uuid5(uuid.NAMESPACE_URL, facts["experimentName"]))
     found = {
         **{key: world.environ[key] for key in REACHES},
         "PYTHONPATH": str(images.folder(world, str(asked["environmentId"]))),

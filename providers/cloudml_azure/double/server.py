@@ -76,12 +76,18 @@ class _Listener(ThreadingTCPServer):
         self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
+    def note(self, connection: socket.socket) -> None:
+        self._open.add(connection)
+
+    def forget(self, connection: socket.socket) -> None:
+        self._open.discard(connection)
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self.note(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self.forget(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
@@ -105,9 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
     tunnel = ""
 
     def setup(self) -> None:
-        self.plain = self.request
         if self.request.recv(1, socket.MSG_PEEK)[:1] == bytes([HANDSHAKE]):
-            self.request = self.server.context.wrap_socket(self.request, server_side=True)
+            self.request = self._secured(self.request)
         super().setup()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the standard library
@@ -120,19 +125,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._relay(host)
             return
         self._established()
-        self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.connection = self._secured(self.connection)
         self.rfile = self.connection.makefile("rb", self.rbufsize)
         self.wfile = self.connection.makefile("wb", self.wbufsize)
         self.tunnel = host.removesuffix(":443")
         self.close_connection = False
 
     def finish(self) -> None:
-        try:
-            super().finish()
-        finally:
-            if self.connection is not self.plain:
-                with suppress(OSError):
-                    self.connection.close()
+        super().finish()
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.server.forget(self.connection)
+            self.connection.close()
+
+    def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
+        """The same connection with TLS; the plain one is of no use any more."""
+        found = self.server.context.wrap_socket(plain, server_side=True)
+        self.server.note(found)
+        return found
 
     def _established(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -26,6 +26,7 @@ from cloudml_azure.checking import findings
 from cloudml_azure.clients import Clients
 from cloudml_azure.double import Double, double
 from cloudml_azure.double.rehearsal import NAMED
+from cloudml_azure.double.services import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,25 +173,29 @@ def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converge
     assert answer(there) == b'{"predictions":[3.0]}'
 
 
-def test_a_life_uses_the_permissions_that_are_listed_and_checking_finds_them_all(there) -> None:
+def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_finds_them(there) -> None:
     there.session.up()
+    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    there.session.up()
+    there.session.provider.logs.read("jobs", next(iter(there.session.provider.jobs.list("faulty"))).name, "")
     there.session.provider.logs.read("endpoints", "faulty-two", "")
-    there.session.down()
-    listed = {action for one in permissions.CALLER for action in one.actions}
-    blobs = {
-        action
-        for one in there.azure.requests
-        if one.service == "blob"
-        for action in permissions.OPERATIONS.get(one.operation, ())
-    }
-    assert blobs <= listed
     found = list(
         findings(
             there.clients, plugin.places(there.clients.settings, Context(root=there.session.root, project="faulty"))
         )
     )
-    assert {one.group for one in found} >= {"credentials", "workspace", "storage", "identity"}
+    there.session.down()
+    assert {one.group for one in found} >= {"credentials", "workspace", "permissions", "storage", "identity"}
     assert [one for one in found if one.ok is False] == []
+    actions = {f"{one.service}:{one.operation}": one.action for one in TABLE}
+    used = {action for one in there.azure.requests if (action := actions.get(one.name))}
+    used |= {action for one in there.azure.requests for action in permissions.OPERATIONS.get(one.operation, ())}
+    listed = {action for one in permissions.CALLER if one.only_with != permissions.ENTRA for action in one.actions}
+    # What a life without trouble does not send, and what the double's data planes ask no role for.
+    rare = {f"{permissions.ML}/{kind}/versions/read" for kind in ("data", "codes", "environments")}
+    rare |= {f"{permissions.ML}/jobs/cancel/action", f"{permissions.ML}/experiments/runs/read", *permissions.IMPLIED}
+    assert used - {*permissions.CHECKING} - listed == set()
+    assert listed - used - rare == set()
 
 
 def answer(there: There) -> bytes:

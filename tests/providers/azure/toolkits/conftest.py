@@ -1,4 +1,4 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "aws" / "toolkits"))  # environments.py makes those of all clouds
+sys.path.append(str(Path(__file__).parents[2] / "aws" / "toolkits"))  # environments.py makes those of all clouds

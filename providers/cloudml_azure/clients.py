@@ -294,8 +294,11 @@ class Clients:
 
 
 def _default_credential() -> Any:
+    import logging
+
     from azure.identity import DefaultAzureCredential
 
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)  # it warns of what it raises as well, over a page
     return DefaultAzureCredential()
 
 

@@ -231,11 +231,15 @@ def answered(operation: str, status: int, document: Any, request_id: str = "") -
 
 
 def raised(operation: str, error: Exception) -> ProviderError | None:
-    """Our error for one of the client's; None when it is none of the client's."""
+    """Our error for one of the client's, in its first line; None when it is none of the client's.
+
+    Nobody being signed in is told over a page, a line for each way that was tried.
+    """
     ancestors = [kind.__name__ for kind in type(error).__mro__]
     for name, found in EXCEPTIONS.items():
         if name in ancestors:
-            return found.error(f"{operation}: {error}", operation=operation, code=ancestors[0], hint=found.hint)
+            said = str(error).partition("\n")[0]
+            return found.error(f"{operation}: {said}", operation=operation, code=ancestors[0], hint=found.hint)
     return None
 
 

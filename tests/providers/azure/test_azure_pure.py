@@ -231,6 +231,14 @@ class TestErrors:
         assert type(found) is kind
         assert (found.code, found.request_id) == (code, "r1")
 
+    def test_nobody_being_signed_in_is_told_in_a_line(self) -> None:
+        from azure.core.exceptions import ClientAuthenticationError
+
+        found = errors.raised("Jobs_Get", ClientAuthenticationError("No token.\nAttempted credentials:\n\tOne: no"))
+        assert type(found) is AuthenticationError
+        assert found.message == "Jobs_Get: No token."
+        assert "az login" in found.hint
+
     def test_a_conflict_that_can_pass_and_one_that_cannot_have_other_advice(self) -> None:
         taken = errors.answered("o", 409, {"error": {"code": "Conflict", "message": "already in use in region"}})
         busy = errors.answered("o", 409, {"error": {"code": "Conflict", "message": "in Updating provisioning state"}})

@@ -59,7 +59,8 @@ def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> It
     kept = cards.listed(storage, places.card(SECTION, "")).keys()
     latest: dict[str, dict[str, Any]] = {}
     for one in listed(clients, f"{PROJECT}={project}"):
-        name = str((one["properties"].get("properties") or {}).get(NAME, ""))
+        said = one["properties"].get("properties") or {}
+        name = str(said.get(NAME) or ("" if MONITOR in said else one["name"]))  # its own, where cloudml did not make it
         if name and _number(name, one) > _number(name, latest.get(name, {})):
             latest[name] = one
     for name, description in latest.items():

@@ -66,6 +66,8 @@ def standing(live: Live) -> Standing:
         now = (State.UPDATING if live.answering else State.CREATING) if moving else state
         return Standing(now, live.hash, _why(live) if state is State.FAILED else "")
     name, wanted = names.deployment(live.hash), live.wanted
+    if not live.hash and live.answering:
+        return Standing(state, "")  # cloudml did not make it, and knows nothing else that it should be
     if wanted is None:
         return Standing(State.UNFINISHED, live.hash, f"its deployment `{name}` is not made", Step.DEPLOYMENT)
     if provisioning(wanted) in FAILED:

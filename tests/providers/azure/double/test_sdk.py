@@ -5,14 +5,36 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
+import azureml_resources
 import pytest
+from azureml_resources import settings
 
+from cloudml.progress import SILENT
+from cloudml.seam import Context
+from cloudml.source import collect
+from cloudml.specs import ModelSpec
+from cloudml.status import JobState, State
+from cloudml_azure.clients import Clients
 from cloudml_azure.double import double
+from cloudml_azure.plugin import provider
 
 logging.disable(logging.WARNING)
 pytestmark = pytest.mark.filterwarnings("ignore")
+MINE = {"cloudml-project": "flights"}
+"""By which cloudml lists what it did not make."""
+PREDICT = """
+import json
+
+class Predictor:
+    def __init__(self, model):
+        self.mean = json.loads((model / "model.json").read_text())["mean"]
+
+    def predict(self, instances):
+        return [row["x"] - self.mean for row in instances]
+"""
 TRAIN = """
 import json, os, pathlib, sys, urllib.request
 out = pathlib.Path(sys.argv[2])
@@ -58,6 +80,17 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def ours(made):
+    """cloudml's own provider over the same double."""
+    azure = made.azure
+    clients = Clients(
+        settings(), transport=azure.transport(), credential=azure.credential, blob_endpoint=azure.blob_url,
+        sleep=azure.clock.sleep,
+    )  # fmt: skip
+    return provider(clients, Context(root=made.folder, project="flights"))
+
+
+@pytest.fixture(scope="module")
 def environment(made):
     from azure.ai.ml.entities import Environment
 
@@ -82,6 +115,8 @@ def node(made, environment, data, rate):
         environment=environment,
         inputs={"data": Input(type="uri_folder", path=f"azureml:flights:{data.version}"), "rate": rate},
         outputs={"model": Output(type="custom_model")},
+        properties=MINE,
+        tags=MINE,
     )
 
 
@@ -150,11 +185,20 @@ def test_a_sweep_finds_the_best(made, environment, data):
     assert sorted(children) == [f"{done.name}_0", f"{done.name}_1"]
 
 
-def test_a_model_is_deployed_and_asked(made, environment, model):
+def test_a_job_is_seen_by_cloudml(ours, job):
+    assert job.name in {one.name for one in ours.jobs.list("flights")}
+    seen = ours.jobs.get(job.name)
+    assert (seen.project, seen.state) == ("flights", JobState.SUCCEEDED)
+    assert any("rate 0.5" in line for line in ours.logs.read("jobs", job.name, "").lines)
+
+
+def test_a_model_is_deployed_and_asked(made, ours, environment, model):
     from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment, ManagedOnlineEndpoint
 
     endpoints, deployments = made.client.online_endpoints, made.client.online_deployments
-    endpoint = endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="delay-sdk", auth_mode="key")).result()
+    endpoint = endpoints.begin_create_or_update(
+        ManagedOnlineEndpoint(name="delay-sdk", auth_mode="key", tags=MINE)
+    ).result()
     assert endpoint.scoring_uri == "https://delay-sdk.westeurope.inference.ml.azure.com/score"
     deployed = deployments.begin_create_or_update(
         ManagedOnlineDeployment(
@@ -174,6 +218,8 @@ def test_a_model_is_deployed_and_asked(made, environment, model):
     answer = endpoints.invoke("delay-sdk", request_file=str(made.folder / "rows.json"))
     assert json.loads(answer) == {"predictions": [2.0, 4.0]}
     assert endpoints.get_keys("delay-sdk").primary_key
+    (seen,) = ours.endpoints.list("flights")
+    assert (seen.name, seen.state, seen.reason) == ("delay-sdk", State.READY, "")
     endpoints.begin_delete("delay-sdk").result()
     assert list(endpoints.list()) == []
 
@@ -200,3 +246,33 @@ def test_what_cloudml_makes_it_sees(made, model, cloud_type):
     own.asset("models", "ours", modelType="custom_model", modelUri=f"{own.datastore()}/ours", tags={"cloudml": "yes"})
     assert made.client.models.get("ours", version="1").tags == {"cloudml": "yes"}
     assert {"delay", "ours"} <= {one.name for one in made.client.models.list()}
+
+
+def test_a_job_and_an_endpoint_of_cloudml_are_seen_by_it(made, ours):
+    root = made.folder / "project"
+    root.mkdir()
+    wanted = azureml_resources.job(root, outputs=("model",))
+    (root / "train.py").write_text(
+        "import json\nfrom cloudml import runtime\n"
+        "(runtime.job().outputs['model'] / 'model.json').write_text(json.dumps({'mean': 10}))\n"
+    )
+    wanted = replace(wanted, source=collect(root, "train.py"))
+    started = ours.jobs.create(wanted, SILENT)
+    assert ended(made, started.name).status == "Completed"
+    assert started.name in {one.name for one in made.client.jobs.list()}
+
+    (root / "predict.py").write_text(PREDICT)
+    spec = ModelSpec(name="delay", source="jobs.train.model", predictor="predict.py:Predictor")
+    source = collect(root, "predict.py")
+    version = ours.models.create(azureml_resources.model(spec=spec, source=source, artifact=started.outputs["model"]))
+    deployed = replace(azureml_resources.endpoint(), model=version.name)
+    status = ours.endpoints.create(deployed)
+    while status.state is not State.READY:
+        assert status.state is not State.FAILED, status.reason
+        made.azure.clock.sleep(20)
+        status = ours.endpoints.get(status.name)
+        status = ours.endpoints.update(deployed) if status.state is State.UNFINISHED else status
+    (made.folder / "row.json").write_text('{"instances": [{"x": 12}]}')
+    answer = made.client.online_endpoints.invoke(status.name, request_file=str(made.folder / "row.json"))
+    assert json.loads(answer) == {"predictions": [2]}
+    assert status.name in {one.name for one in made.client.online_endpoints.list()}

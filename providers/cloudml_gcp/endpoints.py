@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.clock import moment
 from cloudml.clouds import cards, settling, words
 from cloudml.clouds.names import shortened
-from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, RunFailedError
+from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, RunFailedError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_gcp import invoking, machines, names, rollout, running, scaling
@@ -300,9 +300,23 @@ class GcpEndpoints:
         held = looking.held(name)
         if held.card != card:  # whoever waited for us has taken over
             raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
-        operation = self.clients.send(DEPLOY, {**deploy.body, "trafficSplit": rollout.first(endpoint)})
+        try:
+            operation = self.clients.send(DEPLOY, {**deploy.body, "trafficSplit": rollout.first(endpoint)})
+        except UnavailableError:
+            if not self._heard(name, deployed_id(resource)):
+                raise
+            return self.get(name)
         cards.change(looking.storage, looking.card_path(name), held, {**card, OPERATION: operation["name"]})
         return self.get(name)
+
+    def _heard(self, name: str, deployed: str) -> bool:
+        """Whether a deployment whose answer was lost has begun: that comes to be seen within a while."""
+        for pause in settling.pauses(settling.SEEN_S):
+            live = self._looking.live(name)
+            if live.pending or deployed in [str(one["id"]) for one in live.endpoint.get("deployedModels", ())]:
+                return True
+            self.clients.sleep(pause)
+        return False
 
     def _free(self, name: str) -> Held:
         """The card, once nobody is between writing it and beginning a deployment; taken over after a while."""

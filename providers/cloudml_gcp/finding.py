@@ -28,7 +28,7 @@ SECTION = "jobs"
 JOB = "job"
 """The member of a card that has Vertex AI's name."""
 PAGE = 100
-LAG_S = 30.0
+LAG_S = 60.0
 """For so long a job that was just made may be missing from lists."""
 LIST = "aiplatform:ListCustomJobs"
 GET = "aiplatform:GetCustomJob"

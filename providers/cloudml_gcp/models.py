@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
 from cloudml.clock import moment
-from cloudml.clouds import cards
+from cloudml.clouds import cards, settling
 from cloudml.clouds.names import shortened
-from cloudml.errors import AlreadyExistsError, NotFoundError, UnavailableError
+from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
 from cloudml_gcp import images, names, running, serving
@@ -165,7 +165,7 @@ class GcpModels:
         self._registry.leave_one(resource.identity)
         if not storage.claim(self._complete(name), b""):
             raise AlreadyExistsError(f"the model `{name}` was registered by another", operation=UPLOAD)
-        return self.get(name)
+        return settling.seen(lambda: self.get(name), self.clients.sleep)
 
     def get(self, name: str) -> ModelStatus:
         """The version of that name, as the registry has it now.
@@ -242,11 +242,14 @@ class GcpModels:
                 continue
             operations.waited(self.clients, answer, UPLOAD, UPLOADED_S)
             return
+        raise ConflictError(
+            f"`{names.group(native(resource.identity))}` is taken in the registry, and has no version of that content",
+            operation=UPLOAD,
+            hint="somebody else registers it at this moment: run it again",
+        )
 
     def _heard(self, resource: ModelResource) -> bool:
         """Whether a version of that content comes to be seen within a while."""
-        from cloudml.clouds import settling
-
         for pause in settling.pauses(settling.SEEN_S):
             if self._registry.of(resource.identity):
                 return True

@@ -46,13 +46,7 @@ def create(world: World, method: Method, request: Any) -> Any:
         world.records[endpoint.name] = endpoint
         return endpoint
 
-    def failed() -> None:
-        if endpoint.name not in world.records:
-            world.hidden.discard(endpoint.name)
-
-    answer = operations.later(world, operation, "endpoint", commit)
-    world.clock.at(world.latencies["endpoint"], failed)
-    return answer
+    return operations.later(world, operation, "endpoint", commit, undo=lambda: world.hidden.discard(endpoint.name))
 
 
 def _check_logging(endpoint: Any) -> None:

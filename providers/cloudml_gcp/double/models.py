@@ -40,18 +40,17 @@ def upload(world: World, method: Method, request: Any) -> Any:
     operation = operations.begin(world, method, base)
 
     def commit() -> Any:
-        try:
-            _copy_files(world, model)
-        except Refused:
-            if base not in world.aliases:
-                world.hidden.discard(base)
-            raise
+        _copy_files(world, model)
         known = world.aliases.setdefault(base, {})
         known |= dict.fromkeys([*model.version_aliases, *([] if known else ["default"])], version)
         world.records[model.name] = model
         return method.result(model=base, model_version_id=version)
 
-    return operations.later(world, operation, "upload", commit)
+    def undo() -> None:
+        if base not in world.aliases:
+            world.hidden.discard(base)
+
+    return operations.later(world, operation, "upload", commit, undo)
 
 
 def _check(model: Any) -> None:

@@ -70,8 +70,16 @@ def begin(world: World, method: Method, parent: str) -> Running:
     return found
 
 
-def later(world: World, operation: Running, step: str, commit: Commit) -> Any:
-    """Do something when a step's time has passed; the operation, as it is answered now."""
+def later(world: World, operation: Running, step: str, commit: Commit, undo: Callable[[], None] = lambda: None) -> Any:
+    """Do something when a step's time has passed; the operation, as it is answered now.
+
+    Args:
+        world: The double's state.
+        operation: The operation.
+        step: How long it takes, by name.
+        commit: What it does.
+        undo: What is done in its place when it fails.
+    """
     from google.longrunning import operations_pb2
 
     def act() -> None:
@@ -80,6 +88,7 @@ def later(world: World, operation: Running, step: str, commit: Commit) -> Any:
                 failing(world, operation)
                 operation.done(world, commit())
             except Refused as refusal:
+                undo()
                 operation.failed(world, refusal)
 
     now = operations_pb2.Operation()

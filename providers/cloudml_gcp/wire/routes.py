@@ -69,7 +69,7 @@ ROUTES: Mapping[str, Route] = {
     "cloudquotas:ListQuotaInfos": Route("GET", "/v1/{parent}/quotaInfos"),
 }
 REPEATED = frozenset({
-    "aiplatform:CreateEndpoint", "aiplatform:DeployModel", "aiplatform:UndeployModel", "aiplatform:CancelCustomJob",
+    "aiplatform:CreateEndpoint", "aiplatform:UndeployModel", "aiplatform:CancelCustomJob",
     "aiplatform:MergeVersionAliases", "logging:ListLogEntries", "cloudscheduler:CreateJob",
     "cloudresourcemanager:TestIamPermissions", "iam:TestIamPermissions",
 })  # fmt: skip

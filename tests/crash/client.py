@@ -47,7 +47,12 @@ def load_azure() -> None:
     import azure.identity  # noqa: F401  as above
 
 
-LOADED = {"aws": load_aws, "azure": load_azure}
+def load_gcp() -> None:
+    import google.auth
+    import google.auth.transport.requests  # noqa: F401  as above
+
+
+LOADED = {"aws": load_aws, "azure": load_azure, "gcp": load_gcp}
 
 
 def main(folder: str, name: str) -> None:

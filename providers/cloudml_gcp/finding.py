@@ -93,7 +93,8 @@ def _listed(clients: Clients, condition: str) -> Iterator[dict[str, Any]]:
 
 def _ours(tags: Mapping[str, str], project: str) -> bool:
     """Whether a job is one of the project's; the runs of its monitors are not."""
-    return tags.get(names.PROJECT) == project and tags.get(names.RESOURCE, "").startswith(f"{SECTION}.")
+    of = tags.get(names.RESOURCE) or f"{SECTION}."  # a job that cloudml did not make says no more than the project
+    return tags.get(names.PROJECT) == project and of.startswith(f"{SECTION}.")
 
 
 def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:

@@ -164,6 +164,8 @@ FAILURES: Mapping[str, str] = {
     "InternalServerError": "Azure failed: run `cloudml up` again",
 }
 """Why an accepted operation failed, by its code -> what to do."""
+CAPACITY = re.compile(r"AllocationFailed|not sufficient capacity")
+"""In what Azure says where its region has no machine left, which it counts as a quota."""
 LASTING = frozenset({"OutOfQuota", "OutOfCapacity"})
 """Failures that have nothing to do with what was asked for: no container has printed a word."""
 
@@ -197,7 +199,7 @@ def failure(document: Mapping[str, Any]) -> Failure | None:
     message = str(error.get("message") or found.get("message") or "")
     said = str(found.get("message") or "")
     whole = message if said in message else f"{message}: {said}"
-    return Failure(code, whole, FAILURES.get(code, ""))
+    return Failure(code, whole, FAILURES.get("OutOfCapacity" if CAPACITY.search(whole) else code, ""))
 
 
 def _causes(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

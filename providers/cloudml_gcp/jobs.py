@@ -247,7 +247,9 @@ class GcpJobs:
         """Vertex AI's description of a job; found by its label while its card has no number."""
         if card.get(JOB):
             return finding.described(self.clients, card[JOB])
-        return next(iter(finding.labelled(self.clients, name)), None)
+        found = next(iter(finding.labelled(self.clients, name)), None)
+        # Under a card without a number somebody is about to start a run: what came to nothing is an earlier one.
+        return None if found and card and came_to_nothing(native_state(found)) else found
 
     def _told(self, name: str, job: Mapping[str, Any], card: Mapping[str, Any]) -> Told:
         """What the card, the driver's record and the log say of a job."""

@@ -117,6 +117,13 @@ SEEN: dict[str, tuple[Callable[[Double], Any], type[CloudMLError], int, str, str
     "an image that cannot be built": (
         domain("image-build", "faulty-train-*", times=None), RunFailedError, 1, "build log", "",
     ),
+    "no machine is free": (
+        domain("capacity", "faulty-two-*", times=None), RunFailedError, 1, "has no such machine free now", "",
+    ),
+    "an operation that fails after it was accepted": (
+        domain("operation", "onlineEndpoints/faulty-two-*", code="InternalServerError", times=None),
+        RunFailedError, 1, "InternalServerError", "",
+    ),
     "an endpoint name that is taken": (domain("taken", times=None), ConflictError, 1, "already in use", "otherwise"),
 }  # fmt: skip
 
@@ -147,6 +154,8 @@ PASSING: dict[str, Callable[[Double], Any]] = {
         "lose", "ml:OnlineDeployments_CreateOrUpdate"
     ),
     "a reclaimed spot machine": domain("spot", line="epoch 1"),
+    "lists that lag": domain("lag", "jobs/*", times=None, seconds=45),
+    "an endpoint that is not seen yet": domain("stale", "onlineEndpoints/faulty-two-*"),
     "a busy endpoint": domain("busy", times=1),
     "a model that is mounted one folder deeper": domain("deeper", times=1),
 }
@@ -155,8 +164,10 @@ PASSING: dict[str, Callable[[Double], Any]] = {
 @pytest.mark.parametrize("name", PASSING)
 def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
     fault = PASSING[name](there.azure)
-    there.session.up()
+    up = there.session.up()
+    assert {one.resource for one in there.session.provider.jobs.list("faulty")} == {"jobs.train"}
     assert fault.struck
+    assert up.metrics["jobs.train.number"] == 2
     there.azure.faults.clear()
     converges(there)
 

@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev
+export PYTHONDONTWRITEBYTECODE :=  # the tests start hundreds of interpreters: what one has compiled, the next one reads
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test browser toolkits check bench docs lock clean
+.PHONY: help install demo demo-clouds test browser toolkits check bench docs lock clean
 
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: .venv/.installed  ## make .venv with everything in it
 
@@ -44,6 +45,10 @@ toolkits: install  ## Amazon's serving and training toolkits, each in an environ
 
 demo: install  ## the flights example, end to end
 	$(BIN)/python examples/flights/demo.py
+
+demo-clouds: install  ## the same example at every provider, in one table; each cloud is its double
+	$(BIN)/python examples/flights/fetch.py
+	$(BIN)/python examples/flights/clouds.py
 
 bench: install  ## the benchmarks: ratios, each measured in one run
 	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done

@@ -1,4 +1,4 @@
-"""Starts the monitoring engine where cloudml is not installed: ``python bootstrap.py monitor.json``.
+"""Starts the monitoring engine where cloudml is not installed: ``python bootstrap.py monitor.json [--set NAME=VALUE]``.
 
 This file travels alone, beside a wheel of cloudml, so it needs the standard library only, and Python 3.11 for what it
 starts. The description, which every provider writes in the same form:
@@ -11,9 +11,13 @@ starts. The description, which every provider writes in the same form:
       "latest": "/…/latest"                 a folder for a second copy of report.json; null: none
     }
 
+The paths of "analysis", "failure" and "latest" may name variables as ``${NAME}``, for providers that tell their paths
+on the command line only, where ``--set`` gives them; ``{run}`` in them is the run's name.
+
 and what differs from run to run stands in the environment, each optional:
 
-    CLOUDML_RUN        the run's name, kept in the report
+    CLOUDML_RUN        the run's name, kept in the report; made where it is left out, which also counts for a
+                       schedule that can send nothing but the same request
     CLOUDML_SINCE      the window, in ISO 8601; it wins over window_s
     CLOUDML_UNTIL
     CLOUDML_SCHEDULED  the moment for which a schedule started the run: the window ends there
@@ -49,12 +53,15 @@ class BootError(Exception):
     """The engine cannot be started, for a reason that can be told."""
 
 
-def main(path: str) -> int:
+def main(path: str, *arguments: str) -> int:
     """Run the engine; its exit code, or 1 when it could not be started."""
-    description = json.loads(Path(path).read_text(encoding="utf-8"))
+    run = os.environ.get("CLOUDML_RUN") or new_run()
+    given = dict(one.partition("=")[::2] for one in arguments if one != "--set")
+    told = json.loads(Path(path).read_text(encoding="utf-8"))
+    description = placed(told, {**os.environ, **given}, run)
     with tempfile.TemporaryDirectory(prefix="cloudml-engine-") as folder:
         try:
-            code, said = _run(description, Path(path).resolve().parent, Path(folder))
+            code, said = _run(description, run, Path(path).resolve().parent, Path(folder))
         except BootError as error:
             code, said = 1, str(error)
             sys.stderr.write(f"error: {said}\n")
@@ -63,7 +70,26 @@ def main(path: str) -> int:
     return code
 
 
-def _run(description: dict[str, Any], here: Path, folder: Path) -> tuple[int, str]:
+def new_run() -> str:
+    """The name of a run that starts now: sorts by time, and is no other run's."""
+    return now().strftime("%Y%m%dT%H%M%SZ") + os.urandom(4).hex()
+
+
+def placed(description: dict[str, Any], environment: Any, run: str) -> dict[str, Any]:
+    """The description of one run, its paths as this container knows them."""
+
+    def path(text: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda found: environment[found[1]], text).replace("{run}", run)
+
+    analysis = dict(description["analysis"])
+    for key in ("baseline", "capture"):
+        analysis[key] = [path(one) for one in analysis[key]]
+    analysis["out"] = path(analysis["out"])
+    others = {key: path(description[key]) for key in ("failure", "latest") if description.get(key)}
+    return {**description, **others, "analysis": analysis}
+
+
+def _run(description: dict[str, Any], run: str, here: Path, folder: Path) -> tuple[int, str]:
     if sys.version_info < OLDEST:
         raise BootError(f"the image has Python {sys.version.split()[0]}, and the engine needs 3.11 or later")
     package = unpack(here, folder / "package")
@@ -74,7 +100,7 @@ def _run(description: dict[str, Any], here: Path, folder: Path) -> tuple[int, st
     _write(job, json.dumps(analysis))
     code, said = engine(job, paths)
     if not code:
-        leave(description, {"since": since, "until": until})
+        leave(description, run, {"since": since, "until": until})
     return code, said
 
 
@@ -156,10 +182,10 @@ def engine(job: Path, paths: list[str]) -> tuple[int, str]:
     return process.returncode, "".join(last).strip()
 
 
-def leave(description: dict[str, Any], times: dict[str, str | None]) -> None:
+def leave(description: dict[str, Any], run: str, times: dict[str, str | None]) -> None:
     """Add to the report which run it is of, and leave the second copy."""
     report = Path(description["analysis"]["out"]) / "report.json"
-    about = {"run": os.environ.get("CLOUDML_RUN", ""), "ran": now().isoformat(), **times}
+    about = {"run": run, "ran": now().isoformat(), **times}
     text = json.dumps({**json.loads(report.read_text(encoding="utf-8")), **about}, indent=2)
     _write(report, text)
     if description.get("latest"):
@@ -172,4 +198,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

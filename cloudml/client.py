@@ -24,6 +24,7 @@ from cloudml.status import (
     MonitorReport,
     MonitorStatus,
     Status,
+    Statuses,
 )
 from cloudml.waiting import follow
 
@@ -45,7 +46,7 @@ S = TypeVar("S", bound=Status)
 
 
 class Client:
-    """The nouns at a target: datasets, jobs, models, endpoints, monitors."""
+    """The nouns at a target: datasets, jobs, models, endpoints, monitors, logs."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -54,6 +55,7 @@ class Client:
         self.models = Models(self, "models")
         self.endpoints = Endpoints(self, "endpoints")
         self.monitors = Monitors(self, "monitors")
+        self.logs = Logs(self)
 
     @property
     def target(self) -> Target:
@@ -94,6 +96,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(project={self.project!r}, target={self.target.name!r}, provider={self.target.plugin.name!r})"
 
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        return table(
+            "Client", ("project", "target", "provider"), [(self.project, self.target.name, self.target.plugin.title)]
+        )
+
     def adopt(self, section: str, spec: AnySpec) -> str:
         """Let *spec* join the project of this client; its reference."""
         known = {**getattr(self.session.spec, section), spec.name: spec}
@@ -109,10 +118,10 @@ class Noun(Generic[S]):
     client: Client
     section: str
 
-    def list(self) -> tuple[S, ...]:
+    def list(self) -> Statuses[S]:
         """All of the project at the target, the newest first."""
         found = tuple(self._service.list(self.client.project))
-        return tuple(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
+        return Statuses(sorted(found, key=lambda one: one.created.timestamp() if one.created else 0.0, reverse=True))
 
     def get(self, name: str) -> S:
         """The newest version of *name*, or the one of that full name.
@@ -123,13 +132,18 @@ class Noun(Generic[S]):
         status: S = self._service.get(self.full(name))
         return status
 
-    def delete(self, name: str) -> None:
-        """Remove one, by its name in the project (the newest version) or its full name; no error if it is gone."""
+    def delete(self, name: str) -> str:
+        """Remove one, by its name in the project (the newest version) or its full name; no error if it is gone.
+
+        Returns:
+            The full name of what was removed; empty when nothing was there.
+        """
         try:
             full = self.full(name)
         except NotFoundError:
-            return
+            return ""
         self._service.delete(full)
+        return full
 
     @property
     def _service(self) -> Any:
@@ -330,6 +344,21 @@ class Monitors(Noun[MonitorStatus]):
         """
         report: MonitorReport = self._service.report(self.full(name))
         return report
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """What jobs and endpoints print, by their references."""
+
+    client: Client
+
+    def read(self, reference: str, *, follow: bool = False) -> Iterator[str]:
+        """The lines of ``jobs.train`` or ``endpoints.delay``; with *follow*, also those to come."""
+        section, _, name = reference.partition(".")
+        if section not in {"jobs", "endpoints"}:
+            raise SettingsError(f"`{reference}` prints nothing", hint="name a job, `jobs.train`, or an endpoint")
+        noun = self.client.jobs if section == "jobs" else self.client.endpoints
+        return noun.logs(name, follow=follow)
 
 
 def _lines(noun: Jobs | Endpoints, name: str, *, follow: bool) -> Iterator[str]:

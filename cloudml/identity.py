@@ -130,8 +130,9 @@ class Contents:
         return self.root / spec.source if resource.startswith("jobs.") else self.root
 
     def _data(self) -> tuple[str, ...]:
-        """Where the datasets lie: data do not travel with code."""
-        paths = (spec.path for spec in self.project.datasets.values())
+        """Where the datasets and the samples of endpoints lie: data do not travel with code."""
+        paths = [spec.path for spec in self.project.datasets.values()]
+        paths += [spec.sample for spec in self.project.endpoints.values() if spec.sample]
         return tuple(str(self.root / path) for path in paths if "://" not in path)
 
     def _requirements(self, resource: str) -> str:

@@ -146,6 +146,9 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "storage_account": "settings.storage_account",
         "container": "storage.bucket",
         "prefix": "storage.prefix",
+        "compute": "compute.target",
+        "identity": "identities.execution.id",
+        "authentication": "settings.authentication",
         "tags": "tags",
     },
     "gcp": {
@@ -153,13 +156,13 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "region": "region",
         "bucket": "storage.bucket",
         "service_account": "identities.execution.id",
+        "scheduler_service_account": "settings.scheduler_service_account",
         "prefix": "storage.prefix",
-        "tags": "tags",
+        "kms_key": "encryption.key_id",
+        "labels": "tags",
     },
 }
 """A provider's settings, and where in a profile each stands; any other provider gets the profile's own `settings`."""
-WHERE_KNOWN = frozenset({"prefix", "tags"})
-"""Settings that are written only for a provider that says that it takes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +270,7 @@ def target(profile: Profile, name: str = "") -> Provisioned:
     takes = _takes(profile.provider)
     table = SETTINGS.get(profile.provider, {key: f"settings.{key}" for key in profile.settings})
     found = {key: value for key, path in table.items() if (value := _at(profile, path)) not in (None, [], {})}
-    chosen = {key: value for key, value in found.items() if key in (takes or found.keys() - WHERE_KNOWN)}
+    chosen = {key: value for key, value in found.items() if takes is None or key in takes}
     notes = []
     if takes is None:
         notes.append(f"the provider `{profile.provider}` is not installed here, so the target was not checked")

@@ -9,9 +9,9 @@ What travels is what is hashed, and that is:
 - every Python file that a text in this code names (``"worker.py"``), and every Python file of the folder when something
   is imported by a name that only running it could tell, or the script is no Python.
 - the other files of the folder, so that ``open("settings.json")`` works, but for: what .gitignore and .cloudmlignore
-  leave out, hidden files, datasets, documents (*.md, *.ipynb, LICENSE …), files of tools (cloudml.yaml, pyproject.toml,
-  Makefile, *.tf …), requirements*.txt, which is installed and not read, and ``outputs/``, where a plain run leaves its
-  results.
+  leave out, hidden files, datasets, samples of endpoints, documents (*.md, *.ipynb, LICENSE …), files of tools
+  (cloudml.yaml, pyproject.toml, Makefile, *.tf …), requirements*.txt, which is installed and not read, pages that
+  `monitor report --html` wrote, and ``outputs/``, where a plain run leaves its results.
 
 So editing a module that the script does not import changes nothing. Bytes count, line endings among them; file modes
 and the order of files do not. What a pickle alone names is not followed: import it in the script that loads the pickle.
@@ -31,6 +31,7 @@ from cloudml.errors import SpecError
 from cloudml.ignoring import Ignores, above, files, never, refused
 from cloudml.imports import Import, Imports, wanted
 from cloudml.packing import pack, runtime_files
+from cloudml.status import REPORT_MARK
 from cloudml.storage import patterns
 from cloudml.storage.digests import sha256, unreadable
 from cloudml.storage.manifest import check, sha256_of_json
@@ -53,6 +54,8 @@ NOT_CODE = (
 """Names of files that no script reads."""
 
 RESULTS = "outputs"
+HEAD_BYTES = 500
+"""So much of a page tells who wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def collect(source: Path, script: str, *, entry_points: Sequence[str] = (), excl
         script: The file that runs, relative to the folder.
         entry_points: More files that travel, whatever their size and whatever ignores them; imports of Python files
             among them are followed.
-        exclude: Paths or patterns of datasets, absolute or relative to *source*: no code.
+        exclude: Paths or patterns of data, absolute or relative to *source*: no code.
 
     Raises:
         SpecError: A file is missing or too large, lies outside the folder, or is no Python where it should be.
@@ -104,7 +107,7 @@ def collect(source: Path, script: str, *, entry_points: Sequence[str] = (), excl
     named = tuple(_named(root, name, visible) for name in (script, *entry_points))
     code = Follower(root, visible, (named[0].parent, root)).follow(named)
     ignored = _matcher(root, exclude)
-    others = [file for file in visible if file.suffix not in PYTHON and _read_by_code(file.relative_to(root))]
+    others = [file for file in visible if file.suffix not in PYTHON and _read_by_code(file, root)]
     chosen = {file for file in (*code, *others) if file.suffix in PYTHON or not ignored(file)} | set(named)
     return Source(root, named[0].relative_to(root).as_posix(), tuple(_hashed(root, chosen, frozenset(named))))
 
@@ -125,13 +128,24 @@ def _named(root: Path, name: str, visible: Iterable[Path]) -> Path:
     return file
 
 
-def _read_by_code(relative: Path) -> bool:
+def _read_by_code(file: Path, root: Path) -> bool:
     """Whether a script may want to open that file."""
-    return relative.parts[0] != RESULTS and not any(fnmatchcase(relative.name, name) for name in NOT_CODE)
+    if file.relative_to(root).parts[0] == RESULTS or any(fnmatchcase(file.name, name) for name in NOT_CODE):
+        return False
+    return file.suffix != ".html" or not _is_report(file)
+
+
+def _is_report(page: Path) -> bool:
+    """Whether it is a page of a monitor's report; one that cannot be read is refused where it is hashed."""
+    try:
+        with page.open("rb") as content:
+            return REPORT_MARK.encode() in content.read(HEAD_BYTES)
+    except OSError:
+        return False
 
 
 def _matcher(root: Path, exclude: Iterable[str]) -> Callable[[Path], bool]:
-    """Whether a file belongs to one of the excluded datasets."""
+    """Whether a file belongs to what is excluded."""
     split = [
         (os.path.normpath(root / fixed), parts)
         for fixed, parts in (patterns.split(Path(os.path.relpath(root / text, root)).as_posix()) for text in exclude)

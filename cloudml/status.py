@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +96,21 @@ class Status:
         from cloudml.notebook import status_html
 
         return status_html(self)
+
+
+S = TypeVar("S", bound=Status)
+
+
+class Statuses(tuple[S, ...]):
+    """Several objects, as `list` gives them: a tuple that a notebook shows as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from cloudml.notebook import table
+
+        rows = ((one.resource, one.name, one.state, one.reason.partition("\n")[0]) for one in self)
+        return table(f"{len(self)} there", ("resource", "name", "state", "reason"), rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +212,10 @@ class CheckResult:
     value: float | None
     max: float
     violated: bool
+
+
+REPORT_MARK = '<meta name="generator" content="cloudml">'
+"""In the head of every report's page: one that was written beside the code is known by it, and is no code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,11 @@ Installed with cloudml-adapters, pytest knows them without further ado; each nee
         assert cloudml_aws.requests[-1].name == "sagemaker:CreateTrainingJob"
 
 `cloudml_aws` is a double of AWS with a bucket and a role, and with the environment set so that boto3, obstore and
-cloudml reach it. Jobs really run, endpoints really answer; when the test is over all of it is stopped and gone.
+cloudml reach it. `cloudml_azure` is one of Azure Machine Learning with a workspace and a storage container, which
+azure-identity, azure-ai-ml, azure-storage-blob, obstore and cloudml reach. `cloudml_gcp` is one of GCP in the same way,
+for google-auth, google-cloud-storage, obstore and cloudml; the clients of Vertex AI take no address from the
+environment, and are given `cloudml_gcp.url` as their `api_endpoint`. Jobs really run, endpoints really answer; when the
+test is over all of it is stopped and gone.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ GROUP = "cloudml.doubles"
 PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 """Variables that would lead elsewhere."""
 FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+AZURE = ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_AUTHORITY_HOST", "AZURE_STORAGE_SAS_KEY", "https_proxy", "no_proxy")
+"""The same for Azure."""
+GOOGLES = ("CLOUDSDK_CORE_PROJECT", "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_SERVICE_ACCOUNT")
 
 
 def double(name: str) -> Any:
@@ -52,3 +59,25 @@ def cloudml_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for name, value in aws.environ.items():
             monkeypatch.setenv(name, value)
         yield aws
+
+
+@pytest.fixture
+def cloudml_azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A double of Azure ML that Microsoft's SDKs and cloudml reach; see the module and `cloudml_azure.double`."""
+    with double("azure")() as azure:
+        for name in AZURE:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in azure.environ.items():
+            monkeypatch.setenv(name, value)
+        yield azure
+
+
+@pytest.fixture
+def cloudml_gcp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A double of GCP that Google's clients and cloudml reach; see the module and `cloudml_gcp.double`."""
+    with double("gcp")() as gcp:
+        for name in GOOGLES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in gcp.environ.items():
+            monkeypatch.setenv(name, value)
+        yield gcp

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import AlreadyExistsError, CloudMLError, GateError, ProviderError, RunFailedError
+from cloudml.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    CloudMLError,
+    GateError,
+    PermissionDeniedError,
+    ProviderError,
+    RunFailedError,
+)
 from cloudml.events import Event, Happened
 from cloudml.graph import Action, Step, judge, leans_on, present, service
 from cloudml.resources import EndpointResource, JobResource, ModelResource
@@ -259,11 +267,15 @@ class Up:
 
         Raises:
             RunFailedError: It did not.
+            AuthenticationError: Nobody is signed in any more: the endpoint was not asked.
+            PermissionDeniedError: Likewise, for want of a permission.
         """
         if not isinstance(step.resource, EndpointResource):
             return
         try:
             self.provider.endpoints.invoke(step.name, SMOKE, content_type="application/json", accept="application/json")
+        except (AuthenticationError, PermissionDeniedError):
+            raise
         except ProviderError as error:
             raise RunFailedError(
                 f"`{step.reference}` is there, but did not answer a first request: {error.message}",

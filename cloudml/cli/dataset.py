@@ -47,5 +47,4 @@ def show(call: Call, name: str) -> None:
 @common
 def delete(call: Call, name: str) -> None:
     """Remove one version; no error if it is gone."""
-    call.client.datasets.delete(name)
-    call.out.told(f"`{name}` is gone", name=name, deleted=True)
+    call.removed(call.client.datasets, name)

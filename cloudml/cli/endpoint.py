@@ -106,5 +106,4 @@ def logs(call: Call, name: str, follow: bool) -> None:  # noqa: FBT001  click ha
 @common
 def delete(call: Call, name: str) -> None:
     """Remove an endpoint; no error if it is gone."""
-    call.client.endpoints.delete(name)
-    call.out.told(f"`{name}` is gone", name=name, deleted=True)
+    call.removed(call.client.endpoints, name)

@@ -100,5 +100,4 @@ def cancel(call: Call, name: str) -> None:
 @common
 def delete(call: Call, name: str) -> None:
     """Remove a run and what it left; one that runs is stopped first."""
-    call.client.jobs.delete(name)
-    call.out.told(f"`{name}` is gone", name=name, deleted=True)
+    call.removed(call.client.jobs, name)

@@ -121,5 +121,4 @@ def _show(call: Call, found: MonitorReport) -> None:
 @common
 def delete(call: Call, name: str) -> None:
     """Remove a monitor and its reports; no error if it is gone."""
-    call.client.monitors.delete(name)
-    call.out.told(f"`{name}` is gone", name=name, deleted=True)
+    call.removed(call.client.monitors, name)

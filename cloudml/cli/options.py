@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from cloudml.cli.output import Output
-    from cloudml.client import Client
+    from cloudml.client import Client, Noun
     from cloudml.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,6 +66,11 @@ class Call:
     @property
     def client(self) -> Client:
         return self.project.client(self.on)
+
+    def removed(self, noun: Noun[Any], name: str) -> None:
+        """Delete one of *noun*, and tell which: of several versions, *name* alone does not."""
+        full = noun.delete(name)
+        self.out.told(f"`{full or name}` is gone", name=full or name, deleted=True)
 
 
 def common(function: F) -> F:

@@ -117,6 +117,9 @@ class Output:
         """A command line that cannot be read."""
         message, _, hint = error.format_message().partition("\n\nhint: ")
         self._ended({"type": type(error).__name__, "message": message} | ({"hint": hint} if hint else {}))
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            print(message, file=sys.stderr)
+            return
         if isinstance(error, click.UsageError) and error.ctx is not None:
             print(error.ctx.get_usage(), end="\n\n", file=sys.stderr)
         print(f"error: {message}" + (f"\n\nhint: {hint}" if hint else ""), file=sys.stderr)

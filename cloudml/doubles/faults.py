@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-DENIALS = frozenset({"AccessDenied", "AccessDeniedException"})
+DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationFailed", "PERMISSION_DENIED"})
 """Codes that mean a missing permission."""
 
 

@@ -60,8 +60,6 @@ def bind(source: str, target: str, scratch: str) -> None:
         there = os.path.dirname(target)
         while not os.path.isdir(there):
             there = os.path.dirname(there)
-        if there == "/":
-            raise OSError(f"there is no folder above {target} but the root")
         shadow(there, scratch)
         os.makedirs(target)
     mount(source, target, None, BIND)
@@ -70,7 +68,7 @@ def bind(source: str, target: str, scratch: str) -> None:
 def shadow(folder: str, scratch: str) -> None:
     """Put a folder in memory in the place of *folder*, with everything in it that was there."""
     mount("tmpfs", scratch, "tmpfs", 0)
-    for name in os.listdir(folder):
+    for name in sorted(os.listdir(folder)):
         old, new = os.path.join(folder, name), os.path.join(scratch, name)
         if os.path.islink(old):
             os.symlink(os.readlink(old), new)
@@ -80,7 +78,11 @@ def shadow(folder: str, scratch: str) -> None:
         elif os.path.isfile(old):
             os.close(os.open(new, os.O_CREAT | os.O_WRONLY))
             mount(old, new, None, BIND)
-    mount(scratch, folder, None, BIND | RECURSIVE)
+    if folder == "/":
+        os.chroot(scratch)  # nothing can be mounted over the root that a process already has
+        os.chdir("/")
+    else:
+        mount(scratch, folder, None, BIND | RECURSIVE)
 
 
 def option(number: int, value: int) -> None:

@@ -11,6 +11,7 @@ from cloudml.profile.kinds import Kind
 from cloudml.profile.metrics import METRICS
 from cloudml.profile.report import Report, Result, State
 from cloudml.profile.svg import escaped
+from cloudml.status import REPORT_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ def page(report: Report, pairs: Mapping[str, Pair]) -> str:
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     title = f"{report.monitor or 'monitor'}: {_TITLES[report.state].lower()}"
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{REPORT_MARK}'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'

@@ -109,8 +109,8 @@ def located(path: str, environ: Mapping[str, str]) -> str:
 
 
 def appends(path: str, environ: Mapping[str, str]) -> bool:
-    """Can a file there grow? Cloud Storage FUSE writes whole files only."""
-    return not path.startswith(environ.get("CLOUDML_GCS", "/gcs") + "/")
+    """Can a file there grow? Cloud Storage FUSE and the mounts of Azure ML write whole files only."""
+    return environ.get(PROVIDER) != "azure" and not path.startswith(environ.get("CLOUDML_GCS", "/gcs") + "/")
 
 
 def opt_ml(environ: Mapping[str, str]) -> str | None:
@@ -130,6 +130,8 @@ def hosts(environ: Mapping[str, str]) -> tuple[list[str], str]:
             return list(found["hosts"]), str(found["current_host"])
     if environ.get(PROVIDER) == "gcp" and environ.get("CLUSTER_SPEC"):
         return _pools(json.loads(environ["CLUSTER_SPEC"]))
+    if environ.get(PROVIDER) == "azure" and "NODE_RANK" in environ:
+        return _ranks(environ)
     return ["localhost"], "localhost"
 
 
@@ -147,6 +149,13 @@ def failure_text(reason: str, tail: str) -> str:
 
 def _filled(template: str, name: str) -> str:
     return template.replace("{name}", name).replace("{NAME}", variable(name))
+
+
+def _ranks(environ: Mapping[str, str]) -> tuple[list[str], str]:
+    """The hosts of Azure ML's PyTorch distribution: only the first one's address is told."""
+    others = range(1, int(environ.get("WORLD_SIZE", "1")))
+    found = [environ.get("MASTER_ADDR", "localhost"), *(f"node-{number}" for number in others)]
+    return found, found[int(environ["NODE_RANK"])]
 
 
 def _pools(spec: Mapping[str, Any]) -> tuple[list[str], str]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, List, Mapping, SupportsFloat
 
-from cloudml.runtime import record
+from cloudml.runtime import mlflow, record
 from cloudml.runtime.named import Growing, Named
 from cloudml.runtime.request import Request, read
 
@@ -57,6 +57,7 @@ class Job:
             raise ValueError(f"`{name}` cannot name a metric: use a text without blanks and `=`")
         point = record.Metric(name, float(value), None if step is None else int(step), record.now())
         record.append_metric(os.fspath(self.record), point)
+        mlflow.log(point)
         print(f"cloudml-metric {name}={point.value!r}", flush=True)
 
     def __repr__(self) -> str:

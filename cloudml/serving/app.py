@@ -6,13 +6,15 @@
     POST /v2/models/{name}[/versions/{version}]/infer           the Open Inference Protocol
     GET  /metrics                                               for Prometheus
 
-Routes of predictions ask for the token, if there is one; the others do not.
+Routes of predictions ask for the token, if there is one; the others do not. Below /v2 an error is a text with the facts
+beside it, and readiness a truth value, because the Open Inference Protocol has them so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
+PROTOCOL = "/v2/"
 REQUEST_ID = "x-request-id"
 _GOOD_ID = re.compile(r"[\w.-]{1,64}")
-TOO_SLOW, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE = 408, 413, 401, 503
+LEAST_FAILURE, TOO_SLOW, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE = 400, 408, 413, 401, 503
 RETRY_SECONDS = "1"
 EXTRA_HEADERS = {UNAUTHORIZED: {"www-authenticate": "Bearer"}, UNAVAILABLE: {"retry-after": RETRY_SECONDS}}
 WHY_NOT = {
@@ -86,10 +89,10 @@ class Routes:
 
     async def health(self, request: Request) -> Response:
         """200 when the model can be asked."""
-        request_id = _request_id(request)
-        if self._service.phase is not Phase.READY:
-            return _response(failed(UNAVAILABLE, WHY_NOT[self._service.phase], request_id), request_id)
-        return _json({"status": "ready"})
+        return self._ready(request, {"status": "ready"})
+
+    async def ready(self, request: Request) -> Response:
+        return self._ready(request, {"ready": True})
 
     async def live(self, request: Request) -> Response:
         del request
@@ -101,7 +104,7 @@ class Routes:
 
     async def model_ready(self, request: Request) -> Response:
         self._known(request)
-        return await self.health(request)
+        return self._ready(request, {"name": self._config.name, "ready": True})
 
     async def metadata(self, request: Request) -> Response:
         """What is known of the model; inputs and outputs only as far as their datatypes are known."""
@@ -123,6 +126,13 @@ class Routes:
         metrics.waiting = self._service.waiting()
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
+    def _ready(self, request: Request, words: dict[str, Any]) -> Response:
+        """*words*, or 503 and why the model cannot be asked."""
+        if self._service.phase is Phase.READY:
+            return _json(words)
+        request_id = _request_id(request)
+        return _response(request, failed(UNAVAILABLE, WHY_NOT[self._service.phase], request_id), request_id)
+
     async def _answer(self, request: Request, *, tensors: bool) -> Response:
         request_id = _request_id(request)
         reply = self._refusal(request, request_id)
@@ -140,7 +150,7 @@ class Routes:
                     headers=request.headers,
                 )
             )
-        return _response(reply, request_id)
+        return _response(request, reply, request_id)
 
     async def _body(self, request: Request, request_id: str) -> bytes | Response:
         """The body, or the answer to one that is too large or too slow; its rest is not read."""
@@ -154,7 +164,7 @@ class Routes:
             if body is not None:
                 return body
             refusal = failed(TOO_LARGE, f"the body has more than {limits.body_bytes} bytes", request_id)
-        return _response(refusal, request_id, connection="close")
+        return _response(request, refusal, request_id, connection="close")
 
     def _refusal(self, request: Request, request_id: str) -> Reply | None:
         """Why the request is not even read."""
@@ -199,7 +209,7 @@ def _routes(routes: Routes, config: ServerConfig) -> list[Route]:
         ("GET", "/metrics", routes.metrics),
         ("GET", "/v2", routes.server),
         ("GET", "/v2/health/live", routes.live),
-        ("GET", "/v2/health/ready", routes.health),
+        ("GET", "/v2/health/ready", routes.ready),
     ]
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         table.append(("GET", model, routes.metadata))
@@ -225,7 +235,8 @@ async def _read(request: Request, limit: int) -> bytes | None:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     request_id = _request_id(request)
-    return _response(failed(error.status_code, error.detail, request_id), request_id, **(error.headers or {}))
+    reply = failed(error.status_code, error.detail, request_id)
+    return _response(request, reply, request_id, **(error.headers or {}))
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -239,9 +250,16 @@ def _request_id(request: Request) -> str:
     return said if _GOOD_ID.fullmatch(said) else uuid.uuid4().hex
 
 
-def _response(reply: Reply, request_id: str, **more: str) -> Response:
+def _response(request: Request, reply: Reply, request_id: str, **more: str) -> Response:
     headers = {"content-type": reply.content_type, REQUEST_ID: request_id, **EXTRA_HEADERS.get(reply.status, {})}
-    return Response(reply.body, reply.status, {**headers, **more})
+    failing = reply.status >= LEAST_FAILURE and request.url.path.startswith(PROTOCOL)
+    return Response(_flat(reply.body) if failing else reply.body, reply.status, {**headers, **more})
+
+
+def _flat(body: bytes) -> bytes:
+    """An error as the Open Inference Protocol has it: its message as a text, the facts beside it."""
+    facts = json.loads(body)["error"]
+    return codec.dumps({"error": facts.pop("message"), **facts})
 
 
 def _json(value: Any) -> Response:

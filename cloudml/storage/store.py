@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
+from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError
 from cloudml.progress import SILENT
 from cloudml.storage import copying, files, locations, pulling, pushing, sweeping
 from cloudml.storage.failures import translated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from obstore import ObjectMeta
+    from obstore import ObjectMeta, UpdateVersion
     from obstore.store import ObjectStore
 
     from cloudml.progress import Progress
@@ -232,6 +232,32 @@ class Storage:
     def sweep(self, grace: timedelta = A_DAY) -> Swept:
         """Remove content that no manifest names and that is older than *grace*; datasets themselves are not touched."""
         return sweeping.sweep(self, grace)
+
+    def seen(self, path: str) -> tuple[bytes, ObjectMeta] | None:
+        """The whole object and what `replace` needs to know of it; None where nothing is."""
+        import obstore
+
+        try:
+            with translated(self.uri(path)):
+                found = obstore.get(self.store, path)
+                return found.bytes().to_bytes(), found.meta
+        except NotFoundError:
+            return None
+
+    def replace(self, path: str, content: bytes, seen: ObjectMeta) -> bool:
+        """Write *content* if the object is still the one that was *seen*; whether it was written.
+
+        In buckets only: a file system cannot compare and write in one.
+        """
+        import obstore
+
+        version: UpdateVersion = {"e_tag": seen["e_tag"], "version": seen["version"]}
+        try:
+            with translated(self.uri(path)):
+                obstore.put(self.store, path, content, mode=version, use_multipart=False)
+        except (ConflictError, NotFoundError):
+            return False
+        return True
 
     def claim(self, path: str, content: bytes) -> bool:
         """Write *content* unless something is there; whether it was written."""

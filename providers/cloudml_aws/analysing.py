@@ -12,6 +12,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import engine
 from cloudml_aws import images, machines
 from cloudml_aws.names import fit, tags
 from cloudml_aws.places import PROCESSING
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cloudml.resources import MonitorResource
-    from cloudml.wheel import Wheel
     from cloudml_aws.places import Places
     from cloudml_aws.settings import AwsSettings
 
-DESCRIPTION = "analysis.json"
 ENGINE = f"{PROCESSING}/input/engine"
 BASELINE = f"{PROCESSING}/input/baseline"
 CAPTURE = f"{PROCESSING}/input/capture"
@@ -34,56 +33,17 @@ REPORT = f"{PROCESSING}/output/report"
 LATEST = f"{PROCESSING}/output/latest"
 MESSAGE = "/opt/ml/output/message"
 """What stands there when a container ends is the ExitMessage of its job, up to a kibibyte."""
+INSIDE = engine.Inside(baseline=BASELINE, capture=CAPTURE, report=REPORT, latest=LATEST, failure=MESSAGE)
 DISK_GIB = 50
 """For the captured requests, the baseline and the image's own needs."""
 TIMEOUT_S = 4 * 3600
-MOMENT = "%Y%m%dT%H%M%SZ"
 STEM = 17
 DIGITS = 8
 
 
 def description(resource: MonitorResource) -> dict[str, Any]:
-    """What `bootstrap.py` is told; the times are reckoned when it runs."""
-    from cloudml.wheel import wheel
-
-    spec = resource.spec
-    return {
-        "analysis": {
-            "monitor": resource.identity.label,
-            "baseline": [BASELINE],
-            "capture": [CAPTURE],
-            "format": "sagemaker",
-            "label": resource.label,
-            "checks": [check.model_dump(mode="json") for check in spec.checks],
-            "out": REPORT,
-        },
-        "window_s": spec.window.total_seconds() if spec.window else None,
-        "requirements": list(wheel().requirements),
-        "failure": MESSAGE,
-        "latest": LATEST,
-    }
-
-
-def files(told: Mapping[str, Any], wheel: Wheel, bootstrap: bytes) -> dict[str, bytes]:
-    """The folder that travels, by name."""
-    from cloudml.wheel import BOOTSTRAP
-
-    text = json.dumps(told, indent=1, ensure_ascii=False)
-    return {wheel.name: wheel.content, BOOTSTRAP: bootstrap, DESCRIPTION: text.encode()}
-
-
-def digest(content: Mapping[str, bytes]) -> str:
-    """A digest of the folder, which stands in its address: a run never sees files change."""
-    whole = hashlib.sha256()
-    for name, data in sorted(content.items()):
-        whole.update(f"{name}\0{len(data)}\0".encode())
-        whole.update(data)
-    return whole.hexdigest()[:16]
-
-
-def engine(name: str, places: Places, mark: str) -> str:
-    """Where the engine's files of that digest lie."""
-    return f"{places.monitor(name)}/engine/{mark}"
+    """What `bootstrap.py` is told."""
+    return engine.description(resource, INSIDE, "sagemaker")
 
 
 def stem(name: str) -> str:
@@ -109,11 +69,11 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
         "RoleArn": settings.role_arn,
         "AppSpecification": {
             "ImageUri": images.resolve(path, None, "training", instance, settings).uri,
-            "ContainerEntrypoint": ["python3", f"{ENGINE}/{BOOTSTRAP}", f"{ENGINE}/{DESCRIPTION}"],
+            "ContainerEntrypoint": ["python3", f"{ENGINE}/{BOOTSTRAP}", f"{ENGINE}/{engine.DESCRIPTION}"],
         },
         "ProcessingResources": {"ClusterConfig": _cluster(instance, settings)},
         "ProcessingInputs": [
-            _input("engine", places.uri(f"{engine(name, places, mark)}/"), ENGINE),
+            _input("engine", places.uri(f"{engine.folder(name, places, mark)}/"), ENGINE),
             _input("baseline", f"{resource.baseline.rstrip('/')}/", BASELINE),
             _input("capture", places.uri(f"{places.capture(fit(resource.endpoint))}/"), CAPTURE),
         ],

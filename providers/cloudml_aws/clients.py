@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +23,40 @@ if TYPE_CHECKING:
     from cloudml.storage import Storage
     from cloudml_aws.settings import AwsSettings
 
-ATTEMPTS = 8
-"""How often the control plane is asked while it is throttled or down; quota and refusals are not asked again."""
-ANSWER_S = 70
-"""How long an endpoint may take to answer: SageMaker gives a container 60 seconds."""
-ONCE = frozenset({"sagemaker-runtime"})
-"""Services whose requests are sent once: a prediction that timed out may have been made."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a service is waited for.
+
+    Attributes:
+        attempts: So often it is asked while it is throttled or down; quota and refusals are not asked again.
+        answer_s: So long each answer may take.
+    """
+
+    attempts: int = 8
+    answer_s: float = 60.0
+
+
+ONCE: Mapping[str, Patience] = {"sagemaker-runtime": Patience(attempts=1, answer_s=70.0)}
+"""Services whose requests are sent once: a prediction that timed out may have been made. A container has 60 seconds."""
 OURS = frozenset({"s3"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
 
 
 @cache
-def service_model(service: str) -> Any:
-    """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
+def _loader() -> Any:
+    """Reads the service models, which are large: once in a process, whatever number of sessions there is."""
     from botocore.session import get_session
 
-    return get_session().get_service_model(service)
+    return get_session().get_component("data_loader")
+
+
+@cache
+def service_model(service: str) -> Any:
+    """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
+    from botocore.model import ServiceModel
+
+    return ServiceModel(_loader().load_service_model(service, "service-2"), service_name=service)
 
 
 def verify(plan: Plan) -> None:
@@ -60,6 +79,7 @@ class Clients:
         endpoint: Where a double or an emulator listens; AWS's own addresses (or AWS_ENDPOINT_URL) when left out.
         credentials: Access key and secret; the usual search when left out.
         sleep: How time passes while something is waited for.
+        patience: With the services of the control plane.
     """
 
     def __init__(
@@ -69,9 +89,11 @@ class Clients:
         endpoint: str | None = None,
         credentials: tuple[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = Patience(),
     ) -> None:
         self.settings = settings
         self.sleep = sleep
+        self._patience = patience
         self._endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
         self._credentials = credentials
         self._lock = threading.RLock()
@@ -128,9 +150,13 @@ class Clients:
 
     def _session(self) -> Any:
         import boto3
+        from botocore.session import get_session
 
+        inner = get_session()
+        inner.register_component("data_loader", _loader())
         key, secret = self._credentials or (None, None)
         return boto3.Session(
+            botocore_session=inner,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             profile_name=self.settings.profile if key is None else None,
@@ -140,10 +166,10 @@ class Clients:
     def _client(self, service: str) -> Any:
         from botocore.config import Config
 
-        attempts = 1 if service in ONCE else ATTEMPTS
+        patience = ONCE.get(service, self._patience)
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            read_timeout=ANSWER_S,
+            retries={"mode": "standard", "total_max_attempts": patience.attempts},
+            read_timeout=patience.answer_s,
             user_agent_extra="cloudml",
         )
         return self.session().client(service, endpoint_url=self._endpoint, config=config)

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Note, Plan
 from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
-from cloudml_aws import invoking, machines, rollout, settling, words
+from cloudml_aws import invoking, machines, rollout
 from cloudml_aws.errors import translated
 from cloudml_aws.live import ENDPOINT_TAG, SCALING_TAG, Live, Looking, lift_config
 from cloudml_aws.names import fit, listed, native, tags
@@ -188,10 +189,7 @@ def config_tags(resource: EndpointResource, settings: AwsSettings) -> list[dict[
 def notes(resource: EndpointResource) -> Iterator[Note]:
     """What became of what is not sent as it stands."""
     path, spec = resource.identity.resource, resource.spec
-    choice = machine(resource)
-    yield from choice.notes
-    if choice.volume_gib and machines.has_own_disk(choice.instance_type):
-        yield Note(f"{path}.machine.disk", f"{choice.instance_type} has a disk of its own, and takes no other")
+    yield from machine(resource).notes
     if spec.capture and round(spec.capture * 100, 6) != percent(spec.capture):
         yield Note(f"{path}.capture", f"{percent(spec.capture)} of 100 requests are recorded: only whole percents")
     if spec.scale.min < spec.scale.max:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cloudml import clock
+from cloudml.clouds import cards
 from cloudml.errors import NotFoundError
 from cloudml.status import JobState, JobStatus
-from cloudml_aws import cards
 from cloudml_aws.kinds import KINDS, Kind
-from cloudml_aws.states import DELETING, Told, lift, moment
+from cloudml_aws.states import DELETING, Told, lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +115,7 @@ def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
         hash=whose.get("cloudml-hash", ""),
         state=JobState.UNKNOWN,
         reason=NOT_STARTED,
-        created=moment(card.get("created")),
+        created=clock.moment(card.get("created")),
         native=dict(card),
         parameters=card.get("parameters", {}),
         outputs=card.get("outputs", {}),

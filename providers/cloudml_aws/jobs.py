@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
+from cloudml.clouds import cards, words
 from cloudml.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -20,9 +21,9 @@ from cloudml.errors import (
 )
 from cloudml.plan import Call, Plan
 from cloudml.status import JobState, JobStatus
-from cloudml_aws import cards, finding, names, processing, running, training, words
-from cloudml_aws.kinds import KINDS, TRAINING, Kind, kind
-from cloudml_aws.states import DELETING, Told, lift, moment, native_state
+from cloudml_aws import finding, names, running
+from cloudml_aws.kinds import KINDS, TRAINING, Kind, kind, processing, training
+from cloudml_aws.states import DELETING, Told, lift, native_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,7 +164,7 @@ class AwsJobs:
             if not came_to_nothing(native_state(one, description)):
                 raise _exists(one, name)
             storage.remove(left)
-            self.logs.remove(one.group, f"{name}/", moment(description.get("LastModifiedTime")))
+            self.logs.remove(one.group, f"{name}/", clock.moment(description.get("LastModifiedTime")))
             self._remove(one, name)
 
     def _remove(self, one: Kind, name: str) -> None:

@@ -7,15 +7,14 @@ with the first line. Source: SageMaker's page of log groups and streams, as the 
 
 from __future__ import annotations
 
-import base64
 import heapq
-import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
+from cloudml.clouds.logs import Line, read_cursor, written
+from cloudml.errors import NotFoundError, PermissionDeniedError
 from cloudml.status import LogPage
 from cloudml_aws import names
 from cloudml_aws.kinds import KINDS
@@ -35,47 +34,12 @@ MS = 1000
 _NODE = re.compile(r"/algo-(\d+)")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Line:
-    """A line of a log.
-
-    Attributes:
-        moment: When, in milliseconds since 1970.
-        text: Without its end.
-    """
-
-    moment: int
-    text: str = field(compare=False)
-
-
 def lift(event: Mapping[str, Any], stream: str) -> Iterator[Line]:
     """The lines of one event; those of further machines say whose they are."""
     node = _NODE.search(stream)
     mark = f"[algo-{node[1]}] " if node and node[1] != "1" else ""
     for text in str(event.get("message", "")).splitlines() or [""]:
         yield Line(int(event.get("timestamp", 0)), f"{mark}{text}")
-
-
-def written(cursor: Mapping[str, str]) -> str:
-    """A cursor as text: for each stream, where reading goes on."""
-    return base64.urlsafe_b64encode(json.dumps(cursor, separators=(",", ":")).encode()).decode()
-
-
-def read_cursor(text: str) -> dict[str, str]:
-    """What `written` wrote.
-
-    Raises:
-        InvalidRequestError: It is none of ours.
-    """
-    if not text:
-        return {}
-    try:
-        found = json.loads(base64.urlsafe_b64decode(text.encode()))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise InvalidRequestError(f"`{text}` is no cursor of a log", hint="hand back the cursor of a page")
-    return found
 
 
 def groups(section: str, name: str) -> Mapping[str, str]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
+from cloudml.clouds import cards, settling
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
-from cloudml_aws import cards, images, serving, settling
+from cloudml_aws import images, serving
 from cloudml_aws.names import group, native, tags
 from cloudml_aws.versions import Registry, described, facts, failure, measured, metadata, name_of
 

@@ -6,9 +6,10 @@ Source: patterns and maxima of the service model (TrainingJobName, ProcessingJob
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
+
+from cloudml.clouds.names import Alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,21 +18,13 @@ if TYPE_CHECKING:
     from cloudml_aws.settings import AwsSettings
 
 LONGEST = 63
-DIGITS = 8
-"""How many hexadecimal digits of its hash end a name that was shortened."""
-_GOOD = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
-_OTHER = re.compile(r"[^a-zA-Z0-9-]+")
+RULE = f"names of SageMaker have at most {LONGEST} letters and digits"
+ALPHABET = Alphabet(re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"), re.compile(r"[^a-zA-Z0-9-]+"), LONGEST)
 
 
 def fit(name: str, longest: int = LONGEST) -> str:
-    """*name* if it is a name of SageMaker; else a legible part of it and a hash of the whole.
-
-    What was fitted is fitted to itself.
-    """
-    if len(name) <= longest and _GOOD.fullmatch(name):
-        return name
-    kept = _OTHER.sub("-", name).strip("-")[: longest - DIGITS - 1].rstrip("-") or "x"
-    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
+    """*name* as a name of SageMaker; what was fitted is fitted to itself."""
+    return ALPHABET.fit(name, longest)
 
 
 def native(identity: Identity) -> str:

@@ -2,9 +2,10 @@
 
 docs/aws-permissions.md is written from here, `cloudml provider check` asks about each, and a test compares the list
 with what a whole life of a project sends. An action stands with the kinds of resources that IAM binds it to, and with
-no other. Sources: the service authorization reference of each service; for what an execution role needs, "Execution
-Role Permissions" of the calls CreateTrainingJob, CreateProcessingJob and CreateEndpoint in the SageMaker guide; for
-schedules, "Setting up Amazon EventBridge Scheduler".
+no other; lists it binds to none. Sources: the service authorization reference of each service; for what an execution
+role needs, "Execution Role Permissions" of the calls CreateTrainingJob, CreateProcessingJob and CreateEndpoint in the
+SageMaker guide, and for keys of one's own "API Permissions" there; for scaled endpoints, "Auto scaling prerequisites"
+there; for schedules, "Setting up Amazon EventBridge Scheduler".
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ OBJECTS = "arn:{partition}:s3:::{bucket}/{prefix}/*"
 LOGS = "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/*"
 SCHEDULES = "arn:{partition}:scheduler:{region}:{account}:schedule/default/{project}-*"
 SCALABLE = "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
+LINKED_ROLE = (
+    "arn:{partition}:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 ANY = "*"
 """For actions that IAM lets nobody bind to a resource."""
 
@@ -93,7 +98,6 @@ CALLER: tuple[Permission, ...] = (
     _sagemaker(
         "models", "CreateModelPackage DescribeModelPackage DeleteModelPackage", VERSION, "versions and their lineage"
     ),
-    _sagemaker("models", "ListModelPackages", GROUP, "versions and their lineage"),
     _sagemaker("models", "CreateModel DescribeModel DeleteModel", MODEL, "what an endpoint loads"),
     _sagemaker("models", "AddTags ListTags", f"{MODEL} {GROUP}", "whose a model is"),
     _sagemaker("endpoints", "CreateEndpointConfig DescribeEndpointConfig DeleteEndpointConfig", CONFIG, "endpoints"),
@@ -114,6 +118,15 @@ CALLER: tuple[Permission, ...] = (
                  "application-autoscaling:DescribeScalingPolicies"),
         resources=(ANY,), why="endpoints that grow with their traffic",
     ),
+    _sagemaker(
+        "endpoints", "UpdateEndpointWeightsAndCapacities", ENDPOINT,
+        "autoscaling asks for it before it takes an endpoint on",
+    ),
+    Permission(
+        noun="endpoints", actions=("iam:CreateServiceLinkedRole",), resources=(LINKED_ROLE,),
+        why="autoscaling makes its own role with the account's first scaled endpoint",
+        condition={"StringLike": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
+    ),
     Permission(
         noun="endpoints",
         actions=("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"),
@@ -131,10 +144,14 @@ CALLER: tuple[Permission, ...] = (
         resources=(LOGS,), why="what jobs and endpoints print; a job that is deleted takes its lines with it",
     ),
     Permission(
+        noun="encryption", actions=("kms:CreateGrant", "kms:Decrypt"), resources=("{kms_key}",),
+        why="endpoints whose volumes are under a key of one's own, and outputs that are read", only_with="kms_key",
+    ),
+    Permission(
         noun="project",
         actions=("sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups",
-                 "sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints",
-                 "tag:GetResources"),
+                 "sagemaker:ListModelPackages", "sagemaker:ListModels", "sagemaker:ListEndpointConfigs",
+                 "sagemaker:ListEndpoints", "tag:GetResources"),
         resources=(ANY,), why="to find what a project has there",
     ),
     _pass("{role}", "sagemaker.amazonaws.com", "jobs and endpoints run with it"),
@@ -174,7 +191,7 @@ EXECUTION: tuple[Permission, ...] = (
     ),
     Permission(
         noun="encryption",
-        actions=("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"),
+        actions=("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"),
         resources=("{kms_key}",), why="volumes and outputs under a key of one's own", only_with="kms_key",
     ),
 )  # fmt: skip
@@ -216,6 +233,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 IMPLIED = frozenset({
     "sagemaker:AddTags", "s3:AbortMultipartUpload", "s3:GetBucketLocation", "iam:PassRole",
     "cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms",
+    "iam:CreateServiceLinkedRole", "sagemaker:UpdateEndpointWeightsAndCapacities", "kms:CreateGrant", "kms:Decrypt",
 })  # fmt: skip
 """Actions that no operation of ours is called after: a service asks for them on the way."""
 

@@ -46,12 +46,13 @@ class Wanted:
 def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
     """The machines of a project, as they would be chosen."""
     from cloudml_aws.analysing import machine
+    from cloudml_aws.kinds import kind
     from cloudml_aws.machines import choose
 
     for name, job in spec.jobs.items():
-        use = "training" if job.trains else "processing"
+        use = kind(job).key
         chosen = choose(f"jobs.{name}.machine", job.machine, use=use)
-        yield Wanted(chosen.instance_type, "spot" if job.spot and job.trains else use, job.nodes)
+        yield Wanted(chosen.instance_type, "spot" if job.spot else use, job.nodes)
     for name, endpoint in spec.endpoints.items():
         chosen = choose(f"endpoints.{name}.machine", endpoint.machine, use="endpoint")
         yield Wanted(chosen.instance_type, "endpoint", endpoint.scale.max)

@@ -33,41 +33,49 @@ OLDEST: Mapping[str, tuple[int, ...]] = {"sklearn": (1, 2), "xgboost": (1, 5)}
 
 
 def machines() -> dict[str, Any]:
-    """The table of machines: those of SageMaker on which its prebuilt images run (x86), by name."""
+    """The table of machines: by name those on which SageMaker's prebuilt images run (x86), and the names of Arm's."""
     from cloudml_aws.clients import service_model
 
     file = _file("moto", "moto/ec2/resources/instance_types.json.gz")
     described: dict[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
     enums = {use: set(service_model("sagemaker").shape_for(shape).enum) for use, shape in USES.items()}
-    rows = {
-        name: machine(described[name.removeprefix("ml.")], [use for use in USES if name in enums[use]])
+    known = {
+        name: described[name.removeprefix("ml.")]
         for name in sorted(set().union(*enums.values()))
-        if _runs(described.get(name.removeprefix("ml.")))
+        if name.removeprefix("ml.") in described
+    }
+    rows = {
+        name: machine(one, [use for use in USES if name in enums[use]]) for name, one in known.items() if _runs(one)
     }
     return {
         "source": f"botocore {version('botocore')} (names, uses), moto {version('moto')} (EC2 DescribeInstanceTypes)",
         "date": datetime.now(UTC).date().isoformat(),
         "machines": rows,
+        "arm": [name for name, one in known.items() if not _x86(one)],
     }
 
 
 def machine(described: Mapping[str, Any], uses: list[str]) -> dict[str, Any]:
-    """One row: vCPUs, memory in GiB, accelerators, and what it can be used for."""
+    """One row: vCPUs, memory in GiB, accelerators, a disk that is built in, and what it can be used for."""
     accelerators = described.get("GpuInfo", {}).get("Gpus", [])
     return {
         "cpus": described["VCpuInfo"]["DefaultVCpus"],
         "memory_gib": round(described["MemoryInfo"]["SizeInMiB"] / 1024, 2),
         "gpus": sum(one["Count"] for one in accelerators),
         "gpu": accelerators[0]["Name"] if accelerators else "",
-        "own_disk": bool(described.get("InstanceStorageSupported")),
+        "own_disk_gib": described.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0) * 10**9 // 2**30,
         "burstable": bool(described.get("BurstablePerformanceSupported")),
         "uses": uses,
     }
 
 
-def _runs(described: Mapping[str, Any] | None) -> bool:
+def _x86(described: Mapping[str, Any]) -> bool:
+    return "x86_64" in described["ProcessorInfo"]["SupportedArchitectures"]
+
+
+def _runs(described: Mapping[str, Any]) -> bool:
     """Whether a prebuilt image runs there: on x86, without accelerators that need images of their own."""
-    if described is None or "x86_64" not in described["ProcessorInfo"]["SupportedArchitectures"]:
+    if not _x86(described):
         return False
     other = any(key in described for key in ("NeuronInfo", "InferenceAcceleratorInfo", "FpgaInfo"))
     makers = {one.get("Manufacturer") for one in described.get("GpuInfo", {}).get("Gpus", [])}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml_aws import words
+from cloudml.clouds import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloudml.capabilities import Level
+from cloudml.clouds.names import shortened
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Call, Note
 from cloudml.runtime import contract
@@ -199,7 +200,7 @@ def notes(resource: JobResource, there: Container, settings: AwsSettings) -> Ite
     spec, path = resource.spec, resource.identity.resource
     yield from there.choice.notes
     yield from there.image.notes
-    yield from shortened(resource.identity.resource, resource.identity.name, there.name)
+    yield from shortened(resource.identity.resource, resource.identity.name, there.name, names.RULE)
     if spec.spot and not spec.trains:
         yield Note(f"{path}.spot", "runs as a training job without a model: only those can have spot machines")
     left_out = sorted(set(spec.environment) - set(environment(resource, there.kind)))
@@ -218,10 +219,3 @@ def notes(resource: JobResource, there: Container, settings: AwsSettings) -> Ite
     if resource.requirements and settings.network_isolation:
         text = "the target cuts containers off the network: only files of the code can be installed"
         yield Note(f"{path}.requirements", text)
-
-
-def shortened(path: str, wanted: str, native: str) -> Iterator[Note]:
-    """A note where SageMaker's name is not the one that the project gives."""
-    if wanted != native:
-        text = f"`{wanted}` is called `{native}`: names of SageMaker have at most {names.LONGEST} letters and digits"
-        yield Note(f"{path}.name", text, Level.NATIVE)

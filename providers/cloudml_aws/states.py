@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clock import moment
 from cloudml.runtime.record import Record
 from cloudml.status import JobState, JobStatus
 from cloudml_aws.errors import CAPACITY
@@ -18,6 +18,7 @@ from cloudml_aws.kinds import TRAINING, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 STATES: Mapping[str, JobState] = {
     "InProgress": JobState.RUNNING,
@@ -122,13 +123,6 @@ def lift(kind: Kind, description: Mapping[str, Any], told: Told) -> JobStatus:
         started=started,
         ended=ended,
     )
-
-
-def moment(value: Any) -> datetime | None:
-    """A time of an answer, or of a record, in UTC."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
 def _span(kind: Kind, description: Mapping[str, Any], record: Record) -> tuple[datetime | None, datetime | None]:

@@ -53,6 +53,9 @@ def test_several_mistakes_are_told_at_once(shell) -> None:
 def test_a_wrong_command_line_ends_with_two_and_the_nearest(shell) -> None:
     assert (shell("pln").code, "did you mean `cloudml plan`?" in shell("pln").err) == (2, True)
     assert shell("plan", "--nonsense").code == 2
+    for words in ((), ("job",)):  # nothing was asked for: the help, which is no error
+        bare = shell(*words)
+        assert (bare.code, bare.err.startswith("Usage: "), "error" in bare.err) == (2, True, False)
     assert shell("job", "wait", "train", "--timeout", "soon").code == 2
     unknown = shell("plan", "--on", "locla")
     assert (unknown.code, "`--on local`" in unknown.err) == (2, True)
@@ -122,6 +125,8 @@ def test_an_interrupted_up_ends_with_130_and_the_next_finishes(shell) -> None:
     train, door = shell.folder / "train.py", shell.folder.parent / "door"
     waits = f"import os, time\nwhile not os.path.exists({str(door)!r}):\n    time.sleep(0.01)\n"
     train.write_text(waits + train.read_text())
+    # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [CLOUDML, "up", "--json"], cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
+import cloudml
+
 RESOURCES = {
     "datasets.iris", "jobs.prepare", "jobs.train", "jobs.evaluate", "models.species", "endpoints.species",
     "monitors.drift",
@@ -33,6 +37,8 @@ def test_the_whole_life_in_json(shell) -> None:
     answer = shell("endpoint", "invoke", "species", "--file", "rows.json")
     assert answer.json == {"predictions": ["setosa", "virginica"]}
     assert_watched(shell)
+    (shell.folder / "rows.json").write_text("[]")  # another sample, and the page of the report: neither is code
+    assert {step["action"] for step in shell("plan", "--json").json["steps"]} == {"reuse"}
     gone = shell("down", "--yes", "--json").lines[-1]
     assert (gone["event"], gone["ok"], gone["residue"]) == ("done", True, [])
     assert {one["resource"] for one in gone["removed"]} == RESOURCES
@@ -79,6 +85,10 @@ def test_every_noun_lists_and_shows(shell) -> None:
         assert "native" not in shown
     assert "drift" in shell("monitor", "list").out
     assert "learned 3 species" in shell("job", "logs", "train").out
+    read = cloudml.load(shell.folder).client().logs.read
+    assert list(read("jobs.train")) == shell("job", "logs", "train").out.splitlines()
+    with pytest.raises(cloudml.SettingsError, match=r"`models\.species` prints nothing"):
+        read("models.species")
     lines = shell("job", "logs", "train", "--json").lines
     assert lines[-1] == {"event": "done", "ok": True}
 
@@ -90,8 +100,9 @@ def test_a_job_is_run_in_this_process_and_by_hand(shell) -> None:
 
 def test_a_dataset_is_pushed_and_deleted_twice(shell) -> None:
     assert shell("dataset", "push", "iris", "--json").json["files"] == 1
-    assert shell("dataset", "delete", "iris").code == 0
-    assert shell("dataset", "delete", "iris").code == 0
+    full = shell("dataset", "show", "iris", "--json").json["name"]
+    assert full in shell("dataset", "delete", "iris").err  # which of several versions it was
+    assert shell("dataset", "delete", "iris", "--json").json == {"name": "iris", "deleted": True}
     assert shell("dataset", "list", "--json").json == []
 
 

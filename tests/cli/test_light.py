@@ -15,11 +15,12 @@ LIBRARIES = {"numpy", "obstore", "pydantic", "rich", "ruamel"}
 
 
 def loaded(folder, *arguments: str) -> set[str]:
+    """The packages that a command loads, but for those that every start of this interpreter does."""
     program = (
-        "import sys; from cloudml.cli import cloudml\n"
+        "import sys; before = set(sys.modules); from cloudml.cli import cloudml\n"
         "try: cloudml.main(sys.argv[1:], standalone_mode=False)\n"
         "except SystemExit: pass\n"
-        "sys.stderr.write('\\n' + ' '.join(sys.modules))"
+        "sys.stderr.write('\\n' + ' '.join({*sys.modules} - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=True

@@ -52,6 +52,9 @@ def test_everything_that_a_call_gives_shows_itself(shell) -> None:
     client = project.client()
     assert repr(client) == "Client(project='irises', target='local', provider='local')"
     assert any("no_data" in word for word in Cells(client.monitors.run("drift")._repr_html_()).words)
+    assert {"irises", "the local provider"} <= set(shown(client))
+    listed = client.jobs.list()
+    assert {"jobs.train", "succeeded"} <= set(Cells(listed._repr_html_()).words)
     job = client.jobs.get("train")
     assert {"state", "succeeded", "shrink: 0.0"} <= set(Cells(job._repr_html_()).words)
     assert "<script>" not in replace(job, reason="<script>")._repr_html_()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cloudml.errors import ConflictError, SpecError
+from cloudml.profile import page
+from cloudml.profile.report import Report, State
 from cloudml.source import LARGEST_BYTES, Source, SourceFile, collect, pack, runtime_files
 
 
@@ -161,6 +163,12 @@ def test_files_that_a_script_may_open_travel_and_documents_do_not(root):
     )
     lay(root, **{"node_modules/x.js": "", ".cloudml/state.db": ""})
     assert travelling(root) == {"train.py", "settings.json", "sql/query.sql", "sub/model.onnx"}
+
+
+def test_a_report_that_was_written_beside_the_code_is_no_code_and_other_pages_are(root):
+    report = page(Report(monitor="drift", state=State.NO_DATA, rows=0, baseline_rows=0), {})
+    lay(root, **{"train.py": "", "drift.html": report, "template.html": "<!doctype html><title>mine</title>"})
+    assert travelling(root) == {"train.py", "template.html"}
 
 
 def test_git_and_the_user_say_what_is_left_out(root):

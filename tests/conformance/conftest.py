@@ -80,7 +80,7 @@ def settings(name: str) -> dict[str, str]:
     return SETTINGS.get(name, {})
 
 
-@pytest.fixture(params=plugins.names())
+@pytest.fixture(scope="module", params=plugins.names())
 def provider_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -9,6 +9,8 @@ from cloudml.specs import DatasetSpec, EndpointSpec, JobSpec, ModelSpec, Monitor
 TABLE = DatasetSpec(name="table", path="data/*.csv", label="weight")
 MODEL = ModelSpec(name="scale", source="jobs.train.model", predictor="predict.py:Predictor")
 ENDPOINT = EndpointSpec(name="scale", model="models.scale", capture=1.0)
+ROWS = [{"weight": 80}, {"weight": 77.25}]
+"""What it is asked; it answers with 2.75 and 0.0."""
 
 
 def job(name: str = "train", **changes: Any) -> JobSpec:
@@ -43,5 +45,19 @@ def monitor(**changes: Any) -> MonitorSpec:
 SETTINGS: dict[str, dict[str, str]] = {
     "local": {},
     "aws": {"region": "eu-west-1", "bucket": "acme-ml", "role_arn": "arn:aws:iam::111122223333:role/cloudml"},
+    "azure": {
+        "subscription_id": "00000000-0000-0000-0000-000000000000",
+        "resource_group": "ml",
+        "workspace": "acme",
+        "region": "westeurope",
+        "storage_account": "acmeml",
+        "container": "cloudml",
+    },
+    "gcp": {
+        "project_id": "acme",
+        "region": "europe-west4",
+        "bucket": "acme-ml",
+        "service_account": "cloudml@acme.iam.gserviceaccount.com",
+    },
 }
 """What a target of each provider says in tests; what its double then provides."""

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import json
 import threading
 
 import pytest
-from sample import ENDPOINT, MODEL, TABLE, job
+from sample import ENDPOINT, MODEL, ROWS, TABLE, job
 
 from cloudml.capabilities import Capability
-from cloudml.errors import InvalidRequestError, NotFoundError, RunFailedError
+from cloudml.errors import NotFoundError, RunFailedError
 from cloudml.specs import EndpointSpec
 from cloudml.status import State
-
-ROWS = [{"weight": 80}, {"weight": 77.25}]
 
 
 @pytest.fixture
@@ -22,39 +19,6 @@ def deployed(client):
     client.adopt("models", MODEL)
     client.endpoints.deploy(ENDPOINT)
     return client
-
-
-def test_an_endpoint_answers_every_row_in_order(client, deployed) -> None:
-    assert deployed.endpoints.get("scale").state is State.READY
-    assert deployed.endpoints.invoke("scale", ROWS) == [2.75, 0.0]
-    assert deployed.endpoints.invoke("scale", []) == []
-
-
-def test_deploying_the_same_again_changes_nothing(client, deployed) -> None:
-    before = deployed.endpoints.get("scale")
-    after = deployed.endpoints.deploy(ENDPOINT)
-    assert (after.name, after.hash, after.url, after.model) == (before.name, before.hash, before.url, before.model)
-
-
-def test_a_bad_row_is_refused_with_its_number_and_field(client, deployed) -> None:
-    with pytest.raises(InvalidRequestError, match=r"row 1\b.*weight"):
-        deployed.endpoints.invoke("scale", [{"weight": 1}, {"height": 2}])
-    assert deployed.endpoints.invoke("scale", [{"weight": 77.25}]) == [0.0]
-
-
-def test_a_body_that_is_no_request_is_refused(client, deployed, subtests) -> None:
-    for body in (b"", b"{", b'{"rows": []}', b'{"instances": 3}', b"\xff\xfe"):
-        with subtests.test(body=body), pytest.raises(InvalidRequestError):
-            deployed.endpoints.invoke_raw("scale", body, "application/json", "application/json")
-
-
-def test_other_formats_are_understood(client, deployed) -> None:
-    answer = deployed.endpoints.invoke_raw("scale", b"weight\n80\n", "text/csv", "application/json")
-    assert json.loads(answer.body)["predictions"] == [2.75]
-    answer = deployed.endpoints.invoke_raw(
-        "scale", b'{"weight": 80}\n{"weight": 81}\n', "application/jsonlines", "application/jsonlines"
-    )
-    assert [json.loads(line) for line in answer.body.splitlines()] == [2.75, 3.75]
 
 
 @pytest.mark.needs(Capability.ENDPOINT_ROLLING)
@@ -94,14 +58,6 @@ def test_a_version_that_cannot_start_leaves_the_old_one_answering(client, deploy
     assert deployed.endpoints.invoke("scale", ROWS) == [2.75, 0.0]
 
 
-@pytest.mark.needs(Capability.ENDPOINT_IN_PROCESS)
-def test_the_model_answers_in_the_calling_process_as_it_does_behind_the_socket(client, deployed) -> None:
-    model = deployed.endpoints.in_process("scale")
-    assert model.predict(ROWS) == deployed.endpoints.invoke("scale", ROWS)
-    refused = model.invoke(b'{"instances": [{"height": 1}]}', "application/json")
-    assert (refused.status, b"weight" in refused.body) == (400, True)
-
-
 @pytest.mark.needs(Capability.ENDPOINT_INSTANCES)
 def test_several_instances_answer(client, deployed) -> None:
     deployed.endpoints.deploy(EndpointSpec(**{**ENDPOINT.model_dump(), "instances": 2}))
@@ -113,11 +69,6 @@ def test_several_instances_answer(client, deployed) -> None:
 def test_an_endpoint_may_grow(client, deployed) -> None:
     grown = EndpointSpec(**{**ENDPOINT.model_dump(), "instances": {"min": 1, "max": 3}})
     assert deployed.endpoints.deploy(grown).state is State.READY
-
-
-@pytest.mark.needs(Capability.ENDPOINT_LOGS)
-def test_what_the_model_prints_can_be_read(client, deployed) -> None:
-    assert list(deployed.endpoints.logs("scale"))
 
 
 def test_an_unknown_endpoint_is_not_found(client) -> None:

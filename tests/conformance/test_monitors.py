@@ -33,7 +33,9 @@ def run_until(client, rows: int) -> MonitorReport:
 
 
 @pytest.mark.needs(Capability.MONITOR_CHECKS)
-def test_a_monitor_without_traffic_says_that_there_is_no_data(client, watched) -> None:
+def test_a_monitor_has_no_report_before_its_first_run_which_says_that_there_is_no_data(client, watched) -> None:
+    with pytest.raises(NotFoundError):
+        watched.monitors.report("drift")
     report = watched.monitors.run("drift")
     assert report.state is Verdict.NO_DATA
     assert report.rows == 0
@@ -49,26 +51,15 @@ def test_traffic_like_the_baseline_is_well(client, watched) -> None:
     assert not report.violations
 
 
-@pytest.mark.needs(Capability.MONITOR_CHECKS, Capability.ENDPOINT_CAPTURE)
-def test_traffic_unlike_the_baseline_is_a_violation(client, watched) -> None:
+@pytest.mark.needs(Capability.MONITOR_CHECKS, Capability.MONITOR_REPORT, Capability.ENDPOINT_CAPTURE)
+def test_traffic_unlike_the_baseline_is_a_violation_and_the_report_is_a_page_that_shows_it(client, watched) -> None:
     watched.endpoints.invoke("scale", ELSEWHERE)
     report = run_until(watched, 200)
     assert report.state is Verdict.VIOLATED
     assert {one.column for one in report.violations if one.metric == "psi"} == {"height"}
     assert watched.monitors.get("drift").verdict is Verdict.VIOLATED
-    assert watched.monitors.report("drift").state is Verdict.VIOLATED
-
-
-@pytest.mark.needs(Capability.MONITOR_REPORT, Capability.ENDPOINT_CAPTURE)
-def test_the_report_is_a_page_with_the_verdict(client, watched) -> None:
-    watched.endpoints.invoke("scale", ELSEWHERE)
-    run_until(watched, 200)
-    assert watched.monitors.report("drift").html
-
-
-def test_there_is_no_report_before_the_first_run(client, watched) -> None:
-    with pytest.raises(NotFoundError):
-        watched.monitors.report("drift")
+    shown = watched.monitors.report("drift")
+    assert (shown.state, bool(shown.html)) == (Verdict.VIOLATED, True)
 
 
 @pytest.mark.needs(Capability.MONITOR_SCHEDULE)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from sample import ENDPOINT, MODEL, TABLE, job, monitor, script
 
-from cloudml.errors import GateError, RunFailedError, UnsupportedError
+from cloudml.errors import CloudMLError, GateError, RunFailedError, UnsupportedError
 from cloudml.events import Event, Happened
 from cloudml.graph import Action
 from cloudml.specs import JobSpec, ProjectSpec
@@ -97,16 +97,22 @@ def after() -> JobSpec:
 
 def test_two_at_the_same_moment_make_one_of_each(client, session) -> None:
     outcomes: list[dict[str, str]] = []
+    errors: list[CloudMLError] = []
 
     def up() -> None:
-        result = replace(session).up()
-        outcomes.append({reference: status.name for reference, status in result.statuses.items()})
+        try:
+            result = replace(session).up()
+        except CloudMLError as error:
+            errors.append(error)
+        else:
+            outcomes.append({reference: status.name for reference, status in result.statuses.items()})
 
     threads = [threading.Thread(target=up) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert errors == []
     assert len(outcomes) == 2
     assert outcomes[0] == outcomes[1]
     assert len(session.status()) == 5

@@ -10,13 +10,12 @@ import os
 import sys
 import threading
 import traceback
+from importlib import import_module
 from pathlib import Path
 
 from cloudml import load, targets
 from cloudml.seam import Context
 from cloudml.session import Session
-from cloudml_aws import plugin
-from cloudml_aws.clients import Clients, service_model
 
 SERVICES = ("sagemaker", "logs", "scheduler", "application-autoscaling", "resourcegroupstaggingapi")
 SHORT_S = 0.02
@@ -26,16 +25,38 @@ def up(folder: Path, name: str) -> None:
     project = load(folder)
     target = targets.resolve(project.spec, name)
     pause = threading.Event()
-    clients = Clients(target.settings, sleep=lambda seconds: pause.wait(min(seconds, SHORT_S)) and None)
-    provider = plugin.provider(clients, Context(root=folder, project=project.spec.project))
+    package = f"cloudml_{target.plugin.name}"
+    clients = import_module(f"{package}.clients").Clients(
+        target.settings, sleep=lambda seconds: pause.wait(min(seconds, SHORT_S)) and None
+    )
+    provider = import_module(f"{package}.plugin").provider(clients, Context(root=folder, project=project.spec.project))
     Session(project.spec, folder, target, provider).up()
 
 
-def main(folder: str, name: str) -> None:
+def load_aws() -> None:
     import boto3  # noqa: F401  before the fork, so that no child pays for it
+
+    from cloudml_aws.clients import service_model
 
     for service in SERVICES:
         service_model(service)
+
+
+def load_azure() -> None:
+    import azure.core
+    import azure.identity  # noqa: F401  as above
+
+
+def load_gcp() -> None:
+    import google.auth
+    import google.auth.transport.requests  # noqa: F401  as above
+
+
+LOADED = {"aws": load_aws, "azure": load_azure, "gcp": load_gcp}
+
+
+def main(folder: str, name: str) -> None:
+    LOADED[targets.resolve(load(Path(folder)).spec, name).plugin.name]()
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -1,9 +1,9 @@
 """`up` on SageMaker dies by SIGKILL at a request; the next `up` reaches the same end, nothing done twice, no orphan.
 
 Being killed before a request is being killed after the one before it, since what is only read changes nothing. So of a
-chain each `up` dies when another request that changes something at a service was carried out, before the answer came:
-every such request is the last of some `up`. Transfers into the bucket, which are many and alike, are cut at points all
-over an `up`, after each of which the very next `up` is let through.
+chain each `up` dies when another request that changes something was carried out, before the answer came: every such
+request of a service, and of every kind of object in the bucket the first, is the last of some `up`. Besides an `up` is
+cut at points all over, amid transfers, after each of which the very next `up` is let through.
 """
 
 from __future__ import annotations
@@ -17,75 +17,20 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from killed_project import PREDICT, PREPARE, PROJECT, TRAIN
 from sample import SETTINGS
 
 from cloudml_aws.double import Double, double
 
-HERE = Path(__file__).parent
-POINTS = 12
-CHANGES = re.compile(r"(?!s3:).*:(Create|Update|Delete|Stop|Add|Register|Deregister|Put)\w+")
+if TYPE_CHECKING:
+    from cloudml_aws.double.front import Seen
 
-PROJECT = """
-project: crash
-targets:
-  there: {{provider: aws, region: {region}, bucket: {bucket}, role_arn: "{role_arn}"}}
-datasets:
-  table: {{path: data/*.csv}}
-jobs:
-  prepare:
-    script: prepare.py
-    inputs: {{table: datasets.table}}
-    outputs: [rows]
-    environment: {{JOURNAL: "{journal}"}}
-  train:
-    script: train.py
-    inputs: {{rows: jobs.prepare.rows}}
-    outputs: [model]
-    metrics: [mean]
-    environment: {{JOURNAL: "{journal}"}}
-models:
-  mean:
-    source: jobs.train.model
-    predictor: predict.py:Predictor
-    require: {{jobs.train.mean: ">= 1"}}
-endpoints:
-  mean: {{model: models.mean, capture: 1.0, instances: {{min: 1, max: 2}}}}
-monitors:
-  drift:
-    endpoint: endpoints.mean
-    baseline: jobs.prepare.rows
-    schedule: "0 0 29 2 *"
-    checks: [{{metric: missing, max: 0.5}}]
-"""
-PREPARE = """
-import os, shutil
-from cloudml import runtime
-job = runtime.job()
-with open(os.environ["JOURNAL"], "a") as journal:
-    journal.write("prepare\\n")
-for path in job.inputs["table"].glob("*.csv"):
-    shutil.copy(path, job.outputs["rows"] / path.name)
-"""
-TRAIN = """
-import csv, os
-from cloudml import runtime
-job = runtime.job()
-with open(os.environ["JOURNAL"], "a") as journal:
-    journal.write("train\\n")
-rows = [row for path in job.inputs["rows"].glob("*.csv") for row in csv.DictReader(path.open())]
-mean = sum(float(row["x"]) for row in rows) / len(rows)
-(job.outputs["model"] / "mean.txt").write_text(str(mean))
-job.log_metric("mean", mean)
-"""
-PREDICT = """
-class Predictor:
-    def __init__(self, model):
-        self.mean = float((model / "mean.txt").read_text())
-    def predict(self, instances):
-        return [row["x"] - self.mean for row in instances]
-"""
+HERE = Path(__file__).parent
+POINTS = 6
+CHANGES = re.compile(r"(?!s3:).*:(Create|Update|Delete|Stop|Add|Register|Deregister|Put)\w+")
 
 
 class There:
@@ -94,8 +39,8 @@ class There:
     def __init__(self, journal: Path, aws: Double, client: subprocess.Popen[str]) -> None:
         self.journal, self.aws, self.client = journal, aws, client
 
-    def up(self, kills: tuple[tuple[str, int], ...] = ()) -> int:
-        """One `up`, killed at the first of those requests that is carried out; how it ended."""
+    def up(self, subject: str = "", about: str = "*", first: int = 1) -> int:
+        """One `up`, killed when the first of those requests was carried out, if any are named; how it ended."""
         pids: queue.SimpleQueue[int] = queue.SimpleQueue()
 
         def kill() -> None:
@@ -104,8 +49,8 @@ class There:
             os.kill(pid, signal.SIGKILL)
 
         self.aws.faults.clear()
-        for subject, first in kills:
-            self.aws.faults.happen("lose", subject, first=first, then=kill)
+        if subject:
+            self.aws.faults.happen("lose", subject, about=about, first=first, then=kill)
         self.client.stdin.write("up\n")
         self.client.stdin.flush()
         pids.put(int(self.client.stdout.readline()))
@@ -206,10 +151,26 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, journal: Path):
-    """How many requests an undisturbed `up` sends, and what there is afterwards."""
+    """What an undisturbed `up` sends, and what there is afterwards."""
     with beginning(tmp_path_factory.mktemp("undisturbed") / "project", journal) as there:
         assert there.up() == 0
-        return [one.name for one in there.aws.requests], there.outcome()
+        return list(there.aws.requests), there.outcome()
+
+
+def changes(requests: list[Seen]) -> list[tuple[str, str]]:
+    """Each kind of request that changes something, in the order of the first of each: its operation, and its key."""
+    found: dict[tuple[str, str], None] = {}
+    for one in requests:
+        if CHANGES.fullmatch(one.name):
+            found[one.name, "*"] = None
+        elif re.match(r"s3:(Put|Copy|Delete)", one.name):
+            found[one.name, kind(one.parameters.get("Key", "*"))] = None
+    return list(found)
+
+
+def kind(key: str) -> str:
+    """A pattern of the keys of such objects: without hashes, and of what is sent as a folder, the folder."""
+    return re.sub(r"(/(code|engine|blobs)/).*", r"\1*", re.sub(r"-[0-9a-f]{10}(?=[./])", "-*", key))
 
 
 def test_an_undisturbed_up_does_each_thing_once(undisturbed) -> None:
@@ -223,10 +184,10 @@ def test_an_undisturbed_up_does_each_thing_once(undisturbed) -> None:
 
 def test_a_chain_of_ups_each_killed_at_another_change_reaches_the_same_end(tmp_path, journal, undisturbed) -> None:
     requests, outcome = undisturbed
-    changes = list(dict.fromkeys(name for name in requests if CHANGES.fullmatch(name)))
-    assert len(changes) >= 10
+    chain = changes(requests)
+    assert len(chain) >= 25
     with beginning(tmp_path / "project", journal) as there:
-        assert {name: there.up(((name, 1),)) for name in changes} == dict.fromkeys(changes, -signal.SIGKILL)
+        assert {one: there.up(*one) for one in chain} == dict.fromkeys(chain, -signal.SIGKILL)
         assert there.up() == 0
         assert there.differs_from(outcome) == {}
 
@@ -236,12 +197,9 @@ def test_the_next_up_finishes_what_a_killed_one_began(tmp_path, journal, undistu
     requests, outcome = undisturbed
     with beginning(tmp_path / "project", journal) as there:
         at = 1 + point * len(requests) * 9 // (10 * POINTS)  # the last tenth may be polls, of which there may be fewer
-        assert there.up((("*", at),)) == -signal.SIGKILL
+        assert there.up("*", first=at) == -signal.SIGKILL
         assert there.up() == 0
         assert there.differs_from(outcome) == {}
         sent = len(there.aws.requests)
         assert there.up() == 0
-        changes = [
-            one.name for one in there.aws.requests[sent:] if re.search(r":(Create|Put|Copy|Delete|Update)", one.name)
-        ]
-        assert changes == []
+        assert changes(there.aws.requests[sent:]) == []

@@ -100,6 +100,20 @@ def test_a_folder_is_bound_where_nothing_was_and_what_was_beside_it_stays(run, t
 
 
 @BOUND
+def test_a_folder_is_bound_right_below_the_root(run, tmp_path):
+    inside = tmp_path / "bucket"
+    inside.mkdir()
+    inside.joinpath("given").write_text("seen")
+    beside = {path.name for path in Path("/").iterdir()}
+    running = run("sh", "-c", "cat /probe/given; echo; echo written > /probe/new; ls -a /", binds={"/probe": inside})
+    assert running.ended() == 0
+    assert running.lines[0] == "seen"
+    assert set(running.lines[1:]) == {*beside, "probe", ".", ".."}
+    assert inside.joinpath("new").read_text() == "written\n"
+    assert {path.name for path in Path("/").iterdir()} == beside
+
+
+@BOUND
 def test_two_at_once_see_each_its_own_folder(run, tmp_path):
     found = []
     for name in ("a", "b"):

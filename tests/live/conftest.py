@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    """A client on the real cloud, with a small project whose name says its age; everything is removed in the end."""
-    file = os.environ.get(sweep.VARIABLE)
+@pytest.fixture(params=[sweep.VARIABLE, sweep.AZURE])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
+    """A client on a real cloud, with a small project whose name says its age; everything is removed in the end."""
+    file = os.environ.get(request.param)
     if not file:
-        pytest.fail(f"set {sweep.VARIABLE} to a file with the target to run on; see tests/live/README.md")
+        pytest.fail(f"set {request.param} to a file with the target to run on; see tests/live/README.md")
     target = sweep.target(Path(file))
     spec = ProjectSpec(
         project=sweep.project(datetime.now(UTC)),

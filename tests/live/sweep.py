@@ -13,8 +13,9 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cloudml.down import down
@@ -25,12 +26,12 @@ from cloudml.targets import resolve
 from cloudml.units import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cloudml.targets import Target
     from cloudml_aws.clients import Clients
 
-VARIABLE = "CLOUDML_LIVE_AWS"
+VARIABLE, AZURE = "CLOUDML_LIVE_AWS", "CLOUDML_LIVE_AZURE"
 TARGET = "live"
 PREFIX = "live-"
 MOMENT = "%Y%m%dt%H%M"
@@ -101,13 +102,41 @@ def sweep(clients: Clients, name: str) -> Swept:
     return Swept(name, tuple(one.name for one in done.removed), residue)
 
 
-def run(clients: Clients, now: datetime, age: timedelta, *, dry: bool) -> Iterator[str]:
+def azure_projects(clients: Any) -> set[str]:
+    """The projects of the live tests that have left anything at Azure: objects, endpoints."""
+    settings = clients.settings
+    names = {*clients.storage(f"az://{settings.container}").folders(settings.prefix)}
+    names |= {one.get("tags", {}).get("cloudml-project", "") for one in clients.pages("OnlineEndpoints_List", {})}
+    return {name for name in names if begun(name)}
+
+
+def azure_sweep(clients: Any, name: str) -> Swept:
+    """`down` of the project at Azure, and then what lies in its folder."""
+    from cloudml_azure.plugin import provider
+
+    with tempfile.TemporaryDirectory() as folder:
+        done = down(provider(clients, Context(root=Path(folder), project=name)), name, TARGET, silent)
+    left = clients.storage(f"az://{clients.settings.container}/{clients.settings.prefix}/{name}")
+    left.remove([one.path for one in left.list()])
+    residue = (*(f"{one.name}: {one.why}" for one in done.residue), *(f"{k}: {v}" for k, v in done.unseen.items()))
+    return Swept(name, tuple(one.name for one in done.removed), residue)
+
+
+SWEEPERS: dict[str, tuple[Callable[[Any], set[str]], Callable[[Any, str], Swept]]] = {
+    "aws": (projects, sweep),
+    "azure": (azure_projects, azure_sweep),
+}
+"""By provider: how projects are found, and how one is removed."""
+
+
+def run(clients: Any, now: datetime, age: timedelta, *, dry: bool, provider: str = "aws") -> Iterator[str]:
     """Sweep, and say each thing that was done or would be; a line that begins with ``left`` is residue."""
-    for name in old(projects(clients), now, age):
+    find, remove = SWEEPERS[provider]
+    for name in old(find(clients), now, age):
         if dry:
             yield f"would remove {name}"
             continue
-        swept = sweep(clients, name)
+        swept = remove(clients, name)
         yield f"removed {name}: {', '.join(swept.removed) or 'files only'}"
         yield from (f"left {name}: {one}" for one in swept.residue)
 
@@ -130,9 +159,10 @@ def main(arguments: list[str]) -> int:
     said = parser.parse_args(arguments)
     if not said.target:
         parser.error(f"give --target, or set {VARIABLE}")
-    from cloudml_aws.clients import Clients
-
-    lines = list(run(Clients(target(Path(said.target)).settings), datetime.now(UTC), said.older_than, dry=said.dry_run))
+    found = target(Path(said.target))
+    name = found.plugin.name
+    clients = import_module(f"cloudml_{name}.clients").Clients(found.settings)
+    lines = list(run(clients, datetime.now(UTC), said.older_than, dry=said.dry_run, provider=name))
     print("\n".join(lines) or "nothing is left")
     return int(any(line.startswith("left ") for line in lines))
 

@@ -113,3 +113,14 @@ def test_distinct_values_are_counted_within_ten_percent(number):
 def test_merged_hashes_are_those_of_both(left, right):
     merged = distinct.smallest(distinct.of_texts(left), distinct.of_texts(right))
     np.testing.assert_array_equal(merged, distinct.of_texts([*left, *right]))
+
+
+@pytest.mark.parametrize("distinct_values", [2, 700, 5000])
+def test_values_that_repeat_are_counted_as_sorting_counts_them(distinct_values):
+    random = np.random.default_rng(7)
+    values = random.choice(np.append(random.normal(size=distinct_values - 2), [0.0, -0.0]), 60_000)
+    found, (wanted, counts) = distribution._hashed(values), np.unique(values, return_counts=True)
+    np.testing.assert_array_equal(found[0], wanted)
+    np.testing.assert_array_equal(found[1], counts)
+    assert not np.signbit(found[0][found[0] == 0]).any()
+    assert distribution._repeats(values) is (distinct_values < 1000)

@@ -42,9 +42,14 @@ def post(app: Starlette, body: Any, path: str = "/invocations", **headers: str) 
 
 
 def error(response: httpx.Response, status: int = 400) -> dict[str, Any]:
-    """The error in a response of that status."""
+    """The error in a response of that status: in one object, or flat where the Open Inference Protocol is spoken."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
-    found: dict[str, Any] = response.json()["error"]
+    found: dict[str, Any] = response.json()
+    if response.request.url.path.startswith("/v2/"):
+        found = {**found, "message": found["error"]}
+        assert isinstance(found["message"], str)
+    else:
+        found = found["error"]
     assert found["request_id"] == response.headers["x-request-id"]
     return found

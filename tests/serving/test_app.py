@@ -65,6 +65,8 @@ def test_the_open_inference_protocol_names_the_model(app, iris) -> None:
 def test_a_server_that_is_ready_says_so_on_every_route_of_health(app) -> None:
     for path in ("/ping", "/health", "/", "/v2/health/live", "/v2/health/ready", "/v2/models/iris/ready"):
         assert get(app, path).status_code == 200, path
+    assert get(app, "/v2/health/ready").json() == {"ready": True}
+    assert get(app, "/v2/models/iris/ready").json() == {"name": "iris", "ready": True}
     assert get(app, "/v2").json() == {"name": "cloudml", "version": "7", "extensions": []}
     metadata = get(app, "/v2/models/iris").json()
     assert (metadata["name"], metadata["versions"], metadata["platform"]) == ("iris", ["7"], "cloudml_sklearn")

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cloudml.doubles.watching import Host, Watch
 from cloudml_aws.double import hosts
-from cloudml_aws.double.hosts import Host, Watch
 from cloudml_aws.double.jobs import Kind, fetch
 from cloudml_aws.double.objects import files
 from cloudml_aws.double.refusals import invalid
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cloudml_aws.double.hosts import Ending
+    from cloudml.doubles.watching import Ending
     from cloudml_aws.double.tables import Record
     from cloudml_aws.double.world import World
 
@@ -98,7 +98,7 @@ def _carried_out(world: World, record: Record, group: list[Host]) -> Ending:
         stop=lambda: "stop" if record["_stop"].is_set() else "",
         sync=lambda: _upload(world, record, group, "Continuous"),
     )
-    ending = watch.run(world, group)
+    ending = watch.run(world.clock, group)
     for host in group:
         hosts.end(world, host)
     return ending

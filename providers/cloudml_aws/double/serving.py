@@ -13,8 +13,8 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cloudml.doubles.watching import Host, Watch
 from cloudml_aws.double import hosts, models
-from cloudml_aws.double.hosts import Host
 from cloudml_aws.double.jobs import DownloadError
 from cloudml_aws.double.objects import relative, split
 from cloudml_aws.double.refusals import Refused
@@ -159,7 +159,7 @@ class Server:
     def _healthy(self) -> bool:
         """Wait until /ping is answered with 200; whether it is."""
         limit = self.variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)
-        watch = hosts.Watch(limit_s=limit, stop=lambda: "")
+        watch = Watch(limit_s=limit, stop=lambda: "")
         began = self._world.clock.seconds()
         container = self._host.container
         assert container is not None

@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from cloudml.doubles.watching import Host, Watch
 from cloudml_aws.double import checkpoints, hosts, toolkit
-from cloudml_aws.double.hosts import Host, Watch
 from cloudml_aws.double.jobs import Kind, fetch
 from cloudml_aws.double.refusals import invalid
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cloudml_aws.double.hosts import Ending
+    from cloudml.doubles.watching import Ending
     from cloudml_aws.double.tables import Record
     from cloudml_aws.double.world import World
 
@@ -172,7 +172,7 @@ def _attempt(world: World, record: Record) -> Ending | None:
         stop=lambda: "stop" if record["_stop"].is_set() else reclaim.due(),
         sync=sync.send,
     )
-    ending = watch.run(world, group)
+    ending = watch.run(world.clock, group)
     for host in group:
         hosts.end(world, host)
     took = max(int((world.clock.now() - began).total_seconds()), 1)

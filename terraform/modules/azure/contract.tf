@@ -58,6 +58,7 @@ module "contract" {
       workspace       = azurerm_machine_learning_workspace.this.name
       storage_account = azurerm_storage_account.this.name
       key_vault_uri   = azurerm_key_vault.this.vault_uri
+      authentication  = "entra"
     }
   }
 }

@@ -70,8 +70,7 @@ resource "azurerm_role_definition" "adapter" {
   assignable_scopes = [local.group_id]
 
   permissions {
-    actions     = local.adapter_actions
-    not_actions = local.adapter_not_actions
+    actions = local.adapter_actions
   }
 }
 

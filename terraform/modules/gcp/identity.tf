@@ -52,7 +52,7 @@ resource "google_project_iam_member" "execution" {
 }
 
 resource "google_project_iam_custom_role" "this" {
-  for_each = { adapter = local.adapter_permissions, scheduler = local.scheduler_permissions }
+  for_each = { adapter = local.adapter_permissions, scheduler = local.scheduler_permissions, bucket = local.bucket_permissions }
 
   project     = var.account_id
   role_id     = replace("cloudml_${local.base}_${each.key}", "-", "_")
@@ -63,11 +63,17 @@ resource "google_project_iam_custom_role" "this" {
 }
 
 resource "google_project_iam_member" "this" {
-  for_each = google_project_iam_custom_role.this
+  for_each = toset(["adapter", "scheduler"])
 
   project = var.account_id
-  role    = each.value.id
+  role    = google_project_iam_custom_role.this[each.key].id
   member  = google_service_account.this[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "bucket" {
+  bucket = google_storage_bucket.this.name
+  role   = google_project_iam_custom_role.this["bucket"].id
+  member = google_service_account.this["adapter"].member
 }
 
 # Who starts a job must be allowed to run it as the execution account; who sets a schedule, as the scheduler's.

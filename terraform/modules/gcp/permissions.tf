@@ -1,4 +1,5 @@
-# What cloudml's provider for Google Cloud asks for, and nothing else (a test compares the two). Storage, images and the
+# What cloudml's provider for Google Cloud asks for, and nothing else: cloudml_gcp/permissions.py has the list, and a
+# test compares the two. Storage, images and the
 # right to run jobs as another account are granted on the things themselves, in identity.tf.
 
 locals {
@@ -7,10 +8,13 @@ locals {
     [for verb in ["upload", "get", "list", "update", "delete"] : "aiplatform.models.${verb}"],
     [for verb in ["create", "get", "list", "update", "deploy", "undeploy", "predict", "delete"] : "aiplatform.endpoints.${verb}"],
     ["aiplatform.operations.list"],
-    [for verb in ["create", "get", "list", "update", "delete"] : "cloudscheduler.jobs.${verb}"],
+    [for verb in ["create", "get", "update", "delete"] : "cloudscheduler.jobs.${verb}"],
     ["logging.logEntries.list"],
-    ["resourcemanager.projects.get", "serviceusage.services.use"],
+    ["serviceusage.services.use", "resourcemanager.projects.get", "cloudquotas.quotas.get"],
   )
+
+  # `cloudml provider check` looks at the bucket itself.
+  bucket_permissions = ["storage.buckets.get"]
 
   # Cloud Scheduler starts a monitor's job, as an account that can do nothing else.
   scheduler_permissions = ["aiplatform.customJobs.create"]

@@ -119,6 +119,7 @@ def test_the_machines_of_a_project_are_those_that_it_would_use_at_once() -> None
             "datasets": {"d": {"path": "data.csv"}},
             "jobs": {
                 "prepare": {"script": "a.py", "outputs": ["x"], "machine": {"exact": {"aws": "ml.m5.xlarge"}}},
+                "look": {"script": "c.py", "spot": True, "machine": {"exact": {"aws": "ml.c5.xlarge"}}},
                 "train": {
                     "script": "b.py", "outputs": ["model"], "spot": True, "nodes": 3,
                     "machine": {"exact": {"aws": "ml.m5.2xlarge"}},
@@ -135,7 +136,8 @@ def test_the_machines_of_a_project_are_those_that_it_would_use_at_once() -> None
         }
     )  # fmt: skip
     wanted = list(of_project(spec))
-    assert wanted[:3] == [
-        Wanted("ml.m5.xlarge", "processing"), Wanted("ml.m5.2xlarge", "spot", 3), Wanted("ml.m5.large", "endpoint", 4),
+    assert wanted[:4] == [
+        Wanted("ml.m5.xlarge", "processing"), Wanted("ml.c5.xlarge", "spot"), Wanted("ml.m5.2xlarge", "spot", 3),
+        Wanted("ml.m5.large", "endpoint", 4),
     ]  # fmt: skip
-    assert wanted[3].use == "processing"
+    assert wanted[4].use == "processing"

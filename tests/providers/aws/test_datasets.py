@@ -7,15 +7,21 @@ import threading
 from contextlib import suppress
 
 import pytest
-from deploying import HASH, PLACES
+from deploying import HASH, PLACES, settings
 from working import connected, table
 
+from cloudml.clouds.datasets import INTERRUPTED, lift
 from cloudml.errors import AlreadyExistsError, CloudMLError, NotFoundError, PermissionDeniedError
 from cloudml.progress import SILENT
 from cloudml.status import State
-from cloudml_aws.datasets import INTERRUPTED, lift, lower
+from cloudml_aws.clients import Clients
+from cloudml_aws.datasets import AwsDatasets
 
 NAME = "flights-table-3fa9c1d2e4"
+
+
+def plan(resource):
+    return AwsDatasets(Clients(settings()), PLACES).plan(resource)
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def there(tmp_path):
 
 def test_the_plan_shows_the_card_and_where_the_files_go(tmp_path) -> None:
     resource = table(tmp_path, label="late")
-    (call,) = lower(resource, PLACES).calls
+    (call,) = plan(resource).calls
     assert call.operation == "s3:Upload"
     assert call.body["to"] == f"s3://acme-ml/cloudml/flights/datasets/{NAME}/"
     assert call.body["card"] == {
@@ -52,7 +58,7 @@ def test_a_dataset_is_whole_with_its_card_and_says_whose_it_is(there) -> None:
     assert made.created is not None
     assert made.native["label"] == "late"
     stored = json.loads(there.clients.storage(PLACES.root).read(f"cards/datasets/{NAME}.json"))
-    assert {**stored, "created": None} == {**lower(resource, PLACES).calls[0].body["card"], "created": None}
+    assert {**stored, "created": None} == {**plan(resource).calls[0].body["card"], "created": None}
     assert f"datasets/{NAME}/table.csv" in there.objects()
     with pytest.raises(AlreadyExistsError):
         there.datasets.create(resource, SILENT)

@@ -100,6 +100,13 @@ def test_a_share_is_captured_in_whole_percents_and_a_note_says_where_that_differ
     assert ("endpoints.delay.capture" in {note.path for note in endpoints.notes(resource)}) is noted
 
 
+def test_the_target_s_key_and_tags_are_on_all_that_can_carry_them() -> None:
+    config, made = lowered(endpoint(capture=0.25), kms_key="alias/ml", tags={"team": "ml"})
+    assert config.body["KmsKeyId"] == config.body["DataCaptureConfig"]["KmsKeyId"] == "alias/ml"
+    for call in (config, made):
+        assert {"Key": "team", "Value": "ml"} in call.body["Tags"]
+
+
 def test_nothing_is_captured_where_nothing_was_asked() -> None:
     assert "DataCaptureConfig" not in lowered(endpoint())[0].body
 

@@ -22,7 +22,7 @@ from cloudml.session import Session
 from cloudml.specs import ProjectSpec
 from cloudml.targets import resolve
 from cloudml_aws import plugin
-from cloudml_aws.clients import Clients
+from cloudml_aws.clients import Clients, Patience
 from cloudml_aws.double import KEY, SECRET, Double, double
 
 if TYPE_CHECKING:
@@ -55,12 +55,23 @@ PROJECT: dict[str, Any] = {
 }  # fmt: skip
 
 
+SHORT = Patience(attempts=3)
+"""With a service that is throttled or down; the client waits longer before each further request."""
+
+
 @dataclass
 class There:
     """A project and the double that it meets."""
 
     aws: Double
     session: Session
+
+    def with_client(self, **said: Any) -> There:
+        """The same, met by a client of another kind."""
+        context, target = Context(root=self.session.root, project=self.session.spec.project), self.session.target
+        said = {"sleep": self.aws.clock.sleep, "patience": SHORT, **said}
+        clients = Clients(target.settings, endpoint=self.aws.url, credentials=(KEY, SECRET), **said)
+        return There(self.aws, replace(self.session, provider=plugin.provider(clients, context)))
 
 
 @pytest.fixture
@@ -69,10 +80,9 @@ def there(tmp_path):
         (tmp_path / name).write_text(text)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
+    target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
     with double(**SETTINGS["aws"]) as aws:
-        clients = Clients(target.settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
-        provider = plugin.provider(clients, Context(root=tmp_path, project=spec.project))
-        yield There(aws, Session(spec, tmp_path, target, provider))
+        yield There(aws, Session(spec, tmp_path, target, provider=None)).with_client()
 
 
 def refused(operation: str, code: str, **said: Any) -> Callable[[Double], Any]:
@@ -97,9 +107,12 @@ SEEN: dict[str, tuple[Callable[[Double], Any], type[CloudMLError], int, str, str
         QuotaExceededError, 1, "ml.m5.large", "Service Quotas",
     ),
     "no capacity": (domain("capacity", times=None), RunFailedError, 1, "CapacityError", ""),
-    "an action is denied": (
-        refused("sagemaker:CreateEndpointConfig", "AccessDeniedException", message="not authorized to perform: x"),
-        PermissionDeniedError, 4, "sagemaker:CreateEndpointConfig", "grant",
+    "no capacity for an endpoint": (
+        domain("capacity", about="faulty-two", times=None), RunFailedError, 1, "InsufficientInstanceCapacity", "",
+    ),
+    "no right to write into the bucket": (
+        refused("s3:PutObject", "AccessDenied", message="not authorized to perform: s3:PutObject", status=403),
+        PermissionDeniedError, 4, "s3:PutObject", "grant",
     ),
     "an expired session": (
         refused("sagemaker:*", "ExpiredTokenException", message="The security token is expired"),
@@ -128,26 +141,58 @@ def test_a_fault_is_told_with_what_to_do_and_the_next_up_converges(there, name: 
     converges(there)
 
 
-PASSING: dict[str, Callable[[Double], Any]] = {
-    "throttled twice": refused("sagemaker:*", "ThrottlingException", times=2),
-    "down twice": refused("sagemaker:Describe*", "ServiceUnavailable", status=503, times=2),
-    "the bucket is slow": refused("s3:PutObject", "SlowDown", status=503, times=2),
-    "dropped before the work": lambda aws: aws.faults.happen("drop", "sagemaker:Create*", times=2),
-    "a training job whose answer was lost": lambda aws: aws.faults.happen("lose", "sagemaker:CreateTrainingJob"),
-    "a version whose answer was lost": lambda aws: aws.faults.happen("lose", "sagemaker:CreateModelPackage"),
-    "an endpoint whose answer was lost": lambda aws: aws.faults.happen("lose", "sagemaker:CreateEndpoint"),
-    "a reclaimed spot machine": domain("spot", line="epoch 1"),
-    "lagging lists and tags": domain("lag", times=None, seconds=60),
-    "an endpoint that is not seen yet": domain("stale", about="endpoint/*"),
+def lost(operation: str) -> Callable[[Double], Any]:
+    return lambda aws: aws.faults.happen("lose", operation)
+
+
+PASSING: dict[str, tuple[Callable[[Double], Any], ...]] = {
+    "throttled, and the bucket is slow": (
+        refused("sagemaker:*", "ThrottlingException", times=2),
+        refused("s3:PutObject", "SlowDown", status=503, times=2),
+    ),
+    "down, and nothing is seen at once": (
+        refused("sagemaker:Describe*", "ServiceUnavailable", status=503, times=2),
+        domain("lag", times=None, seconds=60),
+        domain("stale", about="endpoint/*"),
+    ),
+    "dropped before the work": (lambda aws: aws.faults.happen("drop", "sagemaker:Create*", times=2),),
+    "done, and the answers were lost": tuple(
+        lost(f"sagemaker:{operation}") for operation in ("CreateTrainingJob", "CreateModelPackage", "CreateEndpoint")
+    ),
 }
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
-    fault = PASSING[name](there.aws)
+def test_faults_that_pass_are_not_seen(there, name: str) -> None:
+    faults = [fault(there.aws) for fault in PASSING[name]]
     there.session.up()
-    assert fault.struck
+    assert all(fault.struck for fault in faults)
     there.aws.faults.clear()
+    converges(there)
+
+
+def test_what_was_done_without_an_answer_in_time_is_not_done_twice(there) -> None:
+    operations = ("CreateTrainingJob", "CreateModelPackage", "CreateEndpoint")
+    faults = [there.aws.faults.happen("hold", f"sagemaker:{operation}") for operation in operations]
+    there.with_client(patience=Patience(answer_s=1.0)).session.up()
+    assert all(fault.struck for fault in faults)
+    converges(there)
+
+
+def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the_next_one(there) -> None:
+    actions = (
+        "sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:CreateModelPackageGroup",
+        "sagemaker:CreateModelPackage", "sagemaker:CreateModel",
+        "sagemaker:CreateEndpointConfig", "sagemaker:CreateEndpoint", "sagemaker-runtime:InvokeEndpoint",
+    )  # fmt: skip
+    for action in actions:
+        there.aws.faults.refuse(action, "AccessDeniedException", "not authorized", status=403, times=None)
+        with pytest.raises(PermissionDeniedError) as caught:
+            there.session.up()
+        assert caught.value.exit_code == 4
+        assert caught.value.operation == action
+        assert "grant" in caught.value.hint
+        there.aws.faults.clear()
     converges(there)
 
 
@@ -156,6 +201,7 @@ def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
     there.session.up()
     (name,) = (one.name for one in there.session.status() if one.resource == "jobs.train")
     assert {"began", "resumed"} <= set(there.session.provider.logs.read("jobs", name, "").lines)
+    converges(there)
 
 
 def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_converges(there) -> None:
@@ -173,8 +219,9 @@ def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_co
 
 def test_a_spot_job_that_no_machine_was_free_for_is_told_and_runs_when_there_is_one(there) -> None:
     there.aws.faults.domain("capacity", times=None)
+    looking_seldom = there.with_client(sleep=lambda seconds: there.aws.clock.sleep(1000 * seconds))
     with pytest.raises(RunFailedError, match="no spot machine was free"):
-        there.session.up()
+        looking_seldom.session.up()
     there.aws.faults.clear()
     converges(there)
 

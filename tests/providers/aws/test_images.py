@@ -70,15 +70,18 @@ def test_a_region_without_a_registry_is_refused_and_other_partitions_have_other_
 
 
 def cases():
-    """A question for the official SDK and our answer to it, for every image, some regions and both kinds of machine."""
-    for name, uses in images.table()["images"].items():
+    """A question for the official SDK and our answer to it: every image, and every registry in a second region."""
+    table, elsewhere = images.table(), set()
+    for name, uses in table["images"].items():
         for use, versions in uses.items():
             for number, row in versions.items() if name != "huggingface" else ():
                 for processor, tag in row["tags"].items():
                     machine = "ml.g5.xlarge" if processor == "gpu" else "ml.m5.xlarge"
                     python = next((part for part in tag.split("-")[-2:] if part.startswith("py")), None)
-                    for region in {"eu-west-1", "us-east-1"} & set(images.table()["registries"][row["registry"]]):
-                        account = images.table()["registries"][row["registry"]][region]
+                    second = {"us-east-1"} if row["registry"] not in elsewhere else set()
+                    elsewhere.add(row["registry"])
+                    for region in {"eu-west-1", *second} & set(table["registries"][row["registry"]]):
+                        account = table["registries"][row["registry"]][region]
                         asked = {"framework": name, "region": region, "version": number, "instance_type": machine,
                                  "image_scope": use, "py_version": python}  # fmt: skip
                         yield asked, f"{account}.dkr.ecr.{region}.amazonaws.com/{row['repository']}:{tag}"
@@ -91,4 +94,4 @@ def test_the_official_sdk_names_the_same_images() -> None:
         capture_output=True, check=False, env={"AWS_DEFAULT_REGION": "eu-west-1", "HOME": "/nonexistent"},
     )  # fmt: skip
     assert done.stdout.split() == list(ours), done.stderr[-2000:]
-    assert len(ours) > 80
+    assert len(ours) >= 80

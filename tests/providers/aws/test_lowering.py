@@ -20,7 +20,7 @@ from cloudml.runtime import request as driver
 from cloudml_aws import requests
 from cloudml_aws.clients import service_model
 from cloudml_aws.jobs import lower
-from cloudml_aws.training import metric_definitions
+from cloudml_aws.kinds.training import metric_definitions
 
 if TYPE_CHECKING:
     from cloudml.plan import Plan

@@ -25,6 +25,9 @@ PATH = "jobs.train.machine"
         ({"gpu": "A10G"}, "ml.g5.xlarge"),
         ({"gpu": "A100"}, "ml.p4d.24xlarge"),
         ({"gpu": "H100", "gpus": 8}, "ml.p5.48xlarge"),
+        ({"gpu": "T4", "disk": "100GiB"}, "ml.g4dn.xlarge"),
+        ({"gpu": "T4", "disk": "120GiB"}, "ml.g4dn.2xlarge"),
+        ({"cpus": 2, "memory": "8GiB", "disk": "2TiB"}, "ml.m5.large"),
         ({"gpus": 0, "cpus": 2, "memory": "8GiB"}, "ml.m5.large"),
         ({"exact": {"aws": "ml.c7i.large"}, "cpus": 64}, "ml.c7i.large"),
     ],
@@ -43,7 +46,40 @@ def test_a_disk_is_rounded_up_to_whole_gib() -> None:
     assert machines.choose(PATH, MachineSpec(), "training").volume_gib is None
 
 
-@pytest.mark.parametrize("asked", [{"cpus": 1000}, {"gpu": "T4", "gpus": 3}, {"gpu": "B17"}, {"memory": "999TiB"}])
+def test_a_disk_that_is_built_in_is_told_where_one_was_asked_for() -> None:
+    choice = machines.choose(PATH, MachineSpec(gpu="T4", disk="100GiB"), "training")
+    assert choice.volume_gib == 100
+    assert choice.notes[1].path == f"{PATH}.disk"
+    assert choice.notes[1].text == "ml.g4dn.xlarge has a disk of its own, of 116 GiB, and no other"
+    assert len(machines.choose(PATH, MachineSpec(gpu="T4"), "training").notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({"exact": {"aws": "ml.g4dn.xlarge"}, "disk": "200GiB"}, "disk"),
+        ({"exact": {"aws": "ml.c7g.large"}}, "exact"),
+    ],
+)
+def test_a_named_machine_on_which_the_work_could_not_be_done_is_refused(asked: dict, place: str) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        machines.choose(PATH, MachineSpec(**asked), "endpoint")
+    assert caught.value.path == f"{PATH}.{place}"
+    assert caught.value.hint
+
+
+def test_machines_with_arm_processors_are_known_by_name_and_never_chosen() -> None:
+    arm = set(machines.facts()["arm"])
+    assert {"ml.c7g.large", "ml.m6gd.xlarge", "ml.r8g.medium"} <= arm
+    assert not arm & set(machines.table())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"cpus": 1000}, {"gpu": "T4", "gpus": 3}, {"gpu": "B17"}, {"memory": "999TiB"}, {"gpu": "T4", "disk": "2TiB"},
+    ],
+)  # fmt: skip
 def test_where_there_is_none_the_error_names_what_comes_near(asked: dict) -> None:
     with pytest.raises(UnsupportedError, match=PATH) as caught:
         machines.choose(PATH, MachineSpec(**asked), "endpoint")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from watching import PLACES, SETTINGS, resource
 
+from cloudml.clouds.monitors import failed, lift
 from cloudml.errors import SpecError, UnsupportedError
 from cloudml.plan import Call
 from cloudml.status import JobState, State, Verdict
 from cloudml_aws import analysing, monitors, requests, schedules
-from cloudml_aws.clients import service_model
+from cloudml_aws.clients import Clients, service_model
 from cloudml_aws.names import native
 
 RUN = "d32c5kddcf5bb8c3"
@@ -122,7 +123,7 @@ LATEST = {"state": "violated", "ran": "2026-03-01T10:00:00+00:00"}
     ],
 )
 def test_a_card_says_how_the_monitor_stands(lacking, latest, state, verdict) -> None:
-    status = monitors.lift("flights-drift", card(schedule="0 * * * *"), lacking, latest)
+    status = lift("flights-drift", card(schedule="0 * * * *"), lacking, latest)
     assert (status.state, status.reason, status.verdict) == (state, lacking, verdict)
     assert (status.resource, status.project, status.endpoint) == ("monitors.drift", "flights", "flights-delay")
     assert status.schedule == "0 * * * *"
@@ -140,7 +141,7 @@ def test_a_failed_run_tells_the_container_s_last_words() -> None:
         "ProcessingJobName": "x", "ProcessingJobStatus": "Failed", "FailureReason": "AlgorithmError: exit code: 2",
         "ExitMessage": "error: no column `nothing`\nhint: one of: height",
     }  # fmt: skip
-    error = monitors.failed("flights-drift", monitors.lift_job(said))
+    error = failed("flights-drift", monitors.lift_job(said), monitors.AwsMonitors(Clients(SETTINGS), PLACES).where("x"))
     assert "no column `nothing`" in error.message
     assert "exit code: 2" in error.message
     assert "/aws/sagemaker/ProcessingJobs" in error.hint
@@ -168,8 +169,6 @@ def test_the_identity_stands_in_the_tags_of_every_run() -> None:
 
 
 def test_a_request_that_the_service_would_refuse_is_found_before_the_card_is_written() -> None:
-    from cloudml_aws.clients import Clients
-
     wrong = SETTINGS.model_copy(update={"subnets": ("not a subnet!",), "security_groups": ("sg-0a",)})
     with pytest.raises(SpecError, match="Subnets"):
         monitors.AwsMonitors(Clients(wrong), PLACES).create(replace(resource()))

@@ -99,7 +99,7 @@ def test_a_schedule_runs_it_and_the_report_is_the_newest(cloud) -> None:
     ask(cloud)
     cloud.aws.clock.advance(3600)
     (job,) = jobs(cloud)
-    while not cloud.monitors._job(job).state.over:
+    while not cloud.monitors.job(job).state.over:
         cloud.aws.clock.sleep(10)
     assert cloud.monitors.get(NAME).verdict is Verdict.OK
     report = cloud.monitors.report(NAME)
@@ -234,6 +234,6 @@ def test_a_run_that_is_interrupted_goes_on_and_is_reported_later(cloud) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(cloud, progress=Impatient())
     (job,) = jobs(cloud)
-    while not cloud.monitors._job(job).state.over:
+    while not cloud.monitors.job(job).state.over:
         cloud.aws.clock.sleep(10)
     assert cloud.monitors.report(NAME).state is Verdict.NO_DATA

@@ -47,8 +47,8 @@ def test_actions_that_can_be_bound_to_a_resource_are() -> None:
     free = {action for _, one in every() for action in one.actions if one.resources == ("*",)}
     assert {action for action in free if not action.startswith("ec2:")} == {
         "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups",
-        "sagemaker:ListModels", "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints",
-        "tag:GetResources", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
+        "sagemaker:ListModelPackages", "sagemaker:ListModels", "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListEndpoints", "tag:GetResources", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
         "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
     }  # fmt: skip
 
@@ -62,9 +62,26 @@ def test_a_policy_fits_into_what_a_managed_policy_may_hold(table) -> None:
     assert not re.search(r"\{[a-z_]+\}", text)
 
 
-def test_what_only_some_targets_need_is_left_out_of_the_others() -> None:
-    needed = {action for one in permissions.needed(EXECUTION, SETTINGS) for action in one.actions}
+@pytest.mark.parametrize("table", [CALLER, EXECUTION])
+def test_what_only_some_targets_need_is_left_out_of_the_others(table) -> None:
+    needed = {action for one in permissions.needed(table, SETTINGS) for action in one.actions}
     assert not [action for action in needed if action.startswith(("ec2:", "kms:"))]
+
+
+def test_with_a_key_of_one_s_own_the_caller_reads_outputs_under_it_and_lets_endpoints_use_it() -> None:
+    own = SETTINGS.model_copy(update={"kms_key": "arn:aws:kms:eu-west-1:1:key/x"})
+    needed = {action for one in permissions.needed(CALLER, own) for action in one.actions}
+    assert {"kms:Decrypt", "kms:CreateGrant"} <= needed
+
+
+def test_whoever_scales_an_endpoint_may_let_autoscaling_make_its_own_role_and_no_other() -> None:
+    (one,) = (one for one in CALLER if "iam:CreateServiceLinkedRole" in one.actions)
+    (resource,) = one.resources
+    assert resource.format_map(values(SETTINGS, PLACES)) == (
+        "arn:aws:iam::111122223333:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+        "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    )
+    assert one.condition == {"StringLike": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}}
 
 
 def test_the_scheduler_has_a_role_of_its_own_or_that_of_jobs() -> None:

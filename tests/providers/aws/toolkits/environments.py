@@ -1,4 +1,4 @@
-"""Environments with the vendor's own toolkits, made by uv into the checkout; a second call finds them there.
+"""Environments with the vendors' own toolkits, made by uv into the checkout; a second call finds them there.
 
     python tests/providers/aws/toolkits/environments.py
 
@@ -23,6 +23,7 @@ PACKAGES = {
     "training": ["sagemaker-training==5.1.4", "setuptools<81"],
     "inference": ["sagemaker-inference==1.10.1", "multi-model-server==1.1.11", "setuptools<81"],
     "containers": ["sagemaker-containers==2.8.6.post2", "protobuf<3.21", "setuptools<81", "wheel", "pip"],
+    "azureml": ["azureml-inference-server-http==1.5.1"],
 }
 """setuptools<81 still has pkg_resources, which the toolkits import."""
 OVERRIDES = {"containers": ["flask>=3", "werkzeug>=3", "typing; python_version<'3'"]}

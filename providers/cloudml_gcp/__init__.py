@@ -1,0 +1,24 @@
+"""The GCP provider: Vertex AI, Cloud Storage, Cloud Logging and Cloud Scheduler.
+
+`PLUGIN` is made when it is asked for, so that the double and tools can import parts of the package alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudml.seam import Plugin
+    from cloudml_gcp.settings import GcpSettings
+
+    PLUGIN: Plugin[GcpSettings]
+
+__all__ = ["PLUGIN"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "PLUGIN":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cloudml_gcp.plugin import PLUGIN
+
+    return PLUGIN

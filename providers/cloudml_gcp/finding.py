@@ -1,0 +1,119 @@
+"""Finding jobs: a card in the bucket has the number that Vertex AI gave a job, its label our name.
+
+Lists and filters are seconds behind what was made; the card is not. Where a card has no number yet, whoever wrote it is
+starting the job, or was interrupted: it is looked for by its label for a while.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cloudml import clock
+from cloudml.clouds import cards, settling
+from cloudml.errors import NotFoundError
+from cloudml.status import JobState, JobStatus
+from cloudml_gcp import names
+from cloudml_gcp.states import Told, lift, name_of, native_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cloudml.storage import Storage
+    from cloudml_gcp.clients import Clients
+    from cloudml_gcp.places import Places
+
+NOT_STARTED = "its code is being sent, or starting it was interrupted"
+SECTION = "jobs"
+JOB = "job"
+"""The member of a card that has Vertex AI's name."""
+PAGE = 100
+LAG_S = 60.0
+"""For so long a job that was just made may be missing from lists."""
+LIST = "aiplatform:ListCustomJobs"
+GET = "aiplatform:GetCustomJob"
+
+
+def described(clients: Clients, job: str) -> dict[str, Any] | None:
+    """Vertex AI's description of a job by its own name; None where it is gone."""
+    try:
+        return clients.send(GET, {"name": job})
+    except NotFoundError:
+        return None
+
+
+def labelled(clients: Clients, name: str) -> list[dict[str, Any]]:
+    """The jobs with that name of ours, the youngest first; those that came to nothing stand last."""
+    return sorted(_listed(clients, f"labels.{names.ID}={name}"), key=_weight, reverse=True)
+
+
+def _weight(job: Mapping[str, Any]) -> tuple[bool, str]:
+    found = native_state(job)
+    return not found.over or found.good, str(job.get("createTime", ""))
+
+
+def settled(clients: Clients, name: str, besides: str = "") -> dict[str, Any] | None:
+    """The job of that name that was made a moment ago, once lists have it; None when there is none.
+
+    Args:
+        clients: The clients of the target.
+        name: Our name.
+        besides: Vertex AI's name of one that is known and not meant.
+    """
+    for pause in (*settling.pauses(LAG_S), None):
+        found = [job for job in labelled(clients, name) if job["name"] != besides]
+        if found:
+            return found[0]
+        if pause is not None:
+            clients.sleep(pause)
+    return None
+
+
+def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> Iterator[JobStatus]:
+    """Every job of the project; of several with one name the one that counts."""
+    kept = {name: _card(storage, places, name) for name in cards.listed(storage, places.card(SECTION, ""))}
+    numbers = {str(card.get(JOB, "")) for card in kept.values()}
+    known: set[str] = set()
+    found = _listed(clients, f"labels.{names.PROJECT}={project}")
+    for job in sorted(found, key=lambda one: (one["name"] in numbers, *_weight(one)), reverse=True):
+        name = name_of(job)
+        if name not in known and _ours(names.tags(job.get("labels", {})), project):
+            known.add(name)
+            yield lift(job, Told(card=kept.get(name, {})))
+    for name, card in kept.items():
+        if name not in known and _ours(card.get("tags", {}), project):
+            found_now = described(clients, card[JOB]) if card.get(JOB) else None
+            yield lift(found_now, Told(card=card)) if found_now else _not_started(name, card)
+
+
+def _listed(clients: Clients, condition: str) -> Iterator[dict[str, Any]]:
+    body = {"parent": clients.settings.parent, "filter": condition, "pageSize": PAGE}
+    return clients.pages(LIST, body, "customJobs")
+
+
+def _ours(tags: Mapping[str, str], project: str) -> bool:
+    """Whether a job is one of the project's; the runs of its monitors are not."""
+    of = tags.get(names.RESOURCE) or f"{SECTION}."  # a job that cloudml did not make says no more than the project
+    return tags.get(names.PROJECT) == project and of.startswith(f"{SECTION}.")
+
+
+def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:
+    with suppress(NotFoundError):  # removed meanwhile
+        return cards.read(storage, places.card(SECTION, name))
+    return {}
+
+
+def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
+    whose = card["tags"]
+    return JobStatus(
+        resource=whose[names.RESOURCE],
+        name=name,
+        project=whose[names.PROJECT],
+        hash=whose.get(names.HASH, ""),
+        state=JobState.UNKNOWN,
+        reason=NOT_STARTED,
+        created=clock.moment(card.get("created")),
+        native=dict(card),
+        parameters=card.get("parameters", {}),
+        outputs=card.get("outputs", {}),
+    )

@@ -1,0 +1,1 @@
+"""How requests of Google's services travel: routes over HTTP, and operations that take their time."""

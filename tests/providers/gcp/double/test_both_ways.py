@@ -1,0 +1,70 @@
+"""What Google's own clients make, cloudml sees; what cloudml makes, they see."""
+
+from __future__ import annotations
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
+from google.cloud.aiplatform_v1.types import JobState as Theirs
+from vertex_cloud import IMAGE
+from vertex_working import PLACES, SETTINGS, job
+
+from cloudml.progress import SILENT
+from cloudml.seam import Context
+from cloudml.status import JobState
+from cloudml.waiting import Waiter
+from cloudml_gcp import plugin
+from cloudml_gcp.clients import Clients
+from cloudml_gcp.double import double
+from cloudml_gcp.double.rehearsal import signed_in
+
+PARENT = f"projects/{SETTINGS.project_id}/locations/{SETTINGS.region}"
+POOL = {
+    "replica_count": 1,
+    "machine_spec": {"machine_type": "n1-standard-4"},
+    "container_spec": {"image_uri": IMAGE, "command": ["python3", "-c", "print('officially')"]},
+}
+
+
+@pytest.fixture
+def gcp():
+    said = SETTINGS
+    with double(
+        region=said.region, project=said.project_id, bucket=said.bucket, service_account=said.service_account
+    ) as gcp:
+        yield gcp
+
+
+@pytest.fixture
+def ours(gcp, tmp_path):
+    clients = Clients(SETTINGS, endpoint=gcp.url, credentials=signed_in(gcp), sleep=gcp.clock.sleep)
+    return plugin.provider(clients, Context(root=tmp_path, project="flights"))
+
+
+@pytest.fixture
+def theirs(gcp):
+    options = {"api_endpoint": gcp.url}
+    return JobServiceClient(credentials=AnonymousCredentials(), transport="rest", client_options=options)
+
+
+def test_a_job_of_the_official_client_is_listed_by_its_label_and_described(gcp, ours, theirs) -> None:
+    wanted = {
+        "display_name": "official",
+        "job_spec": {"worker_pool_specs": [POOL]},
+        "labels": {"cloudml-project": "flights"},
+    }
+    made = theirs.create_custom_job(parent=PARENT, custom_job=wanted)
+    while theirs.get_custom_job(name=made.name).state <= Theirs.JOB_STATE_RUNNING:
+        gcp.clock.sleep(30)
+    (listed,) = ours.jobs.list("flights")
+    number = made.name.rpartition("/")[2]
+    assert (listed.name, listed.project, listed.state) == (number, "flights", JobState.SUCCEEDED)
+
+
+def test_a_job_of_cloudml_is_listed_and_described_by_the_official_client(gcp, ours, theirs, tmp_path) -> None:
+    resource = job(tmp_path, inputs={})
+    started = ours.jobs.create(resource, SILENT)
+    Waiter(5.0, 30.0, gcp.clock.sleep).until_over(ours.jobs.get, started.name)
+    (seen,) = theirs.list_custom_jobs(request={"parent": PARENT, "filter": "labels.cloudml-project=flights"})
+    assert (seen.display_name, seen.state) == (started.name, Theirs.JOB_STATE_SUCCEEDED)
+    assert seen.job_spec.base_output_directory.output_uri_prefix.startswith(PLACES.root)

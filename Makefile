@@ -29,7 +29,7 @@ check: install  ## ruff, mypy strict, architecture tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-test: install browser toolkits  ## the whole suite, offline
+test: install browser toolkits stubs  ## the whole suite, offline
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
@@ -37,6 +37,13 @@ browser: install  ## the browser that looks at the report, unless there is one: 
 
 toolkits: install  ## Amazon's serving and training toolkits, each in an environment of its own in .toolkits
 	@$(BIN)/python tests/providers/aws/toolkits/environments.py
+
+stubs: install  ## stub providers for the tests of the Terraform modules, and the scanner, in .tfstub
+	@$(BIN)/python tests/terraform/environments.py
+
+moto: stubs  ## the AWS module applied to moto by AWS's own provider of 2021, where its package can be had
+	@if test -e .tfstub/real/made; then $(BIN)/python -m pytest -q -m moto tests/terraform; \
+	else echo "the package with AWS's own provider cannot be had: the lane against moto is left out"; fi
 
 .browser/chromium: tests/browser/package-lock.json
 	cd tests/browser && NODE_EXTRA_CA_CERTS="$${NODE_EXTRA_CA_CERTS:-$$SSL_CERT_FILE}" \
@@ -57,4 +64,4 @@ docs: install  ## write the generated pages anew
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove what `make` made
-	rm -rf .venv .browser .toolkits tests/browser/node_modules
+	rm -rf .venv .browser .toolkits .tfstub tests/browser/node_modules

@@ -53,10 +53,13 @@ class Applied:
                 if not types or one["type"] in types:
                     yield one
 
-    def named(self, kind: str, name: str) -> dict[str, Any]:
-        """The values of the one planned resource of that type and name."""
-        (found,) = [one["values"] for one in self.resources(kind) if one["name"] == name]
-        return found
+    def made(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The resources of that type as they were made, when everything was known."""
+        state = json.loads((self.folder / "applied.tfstate").read_text("utf-8"))
+        for one in state["resources"]:
+            if one["mode"] == "managed" and one["type"] == kind:
+                for instance in one["instances"]:
+                    yield {"name": one["name"], "index": instance.get("index_key"), "values": instance["attributes"]}
 
 
 def _modules(module: dict[str, Any]) -> Iterator[dict[str, Any]]:

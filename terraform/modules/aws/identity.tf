@@ -128,7 +128,19 @@ resource "aws_iam_role_policy" "scheduler" {
 resource "aws_iam_role_policy" "key" {
   for_each = var.encryption.customer_managed ? { adapter = aws_iam_role.adapter.id, execution = aws_iam_role.execution.id } : {}
 
-  name   = "cloudml-key"
-  role   = each.value
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.key_statements })
+  name = "cloudml-key"
+  role = each.value
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "UseKey", Effect = "Allow", Action = local.key_actions[each.key], Resource = local.key_arn },
+      {
+        Sid       = "GrantToVolumes"
+        Effect    = "Allow"
+        Action    = "kms:CreateGrant"
+        Resource  = local.key_arn
+        Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
+      },
+    ]
+  })
 }

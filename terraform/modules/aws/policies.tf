@@ -51,7 +51,7 @@ locals {
       Sid    = "FindThings"
       Effect = "Allow"
       Action = [
-        "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups", "sagemaker:ListModels",
+        "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups", "sagemaker:ListModelPackages", "sagemaker:ListModels",
         "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "tag:GetResources",
       ]
       Resource = "*"
@@ -70,7 +70,7 @@ locals {
     {
       Sid      = "ModelGroups"
       Effect   = "Allow"
-      Action   = ["sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup", "sagemaker:ListModelPackages"]
+      Action   = ["sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup"]
       Resource = local.sagemaker["model-package-group"]
     },
     {
@@ -106,7 +106,7 @@ locals {
     {
       Sid      = "Endpoints"
       Effect   = "Allow"
-      Action   = ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", "sagemaker:InvokeEndpoint"]
+      Action   = ["sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", "sagemaker:InvokeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"]
       Resource = local.sagemaker["endpoint"]
     },
     {
@@ -226,14 +226,9 @@ locals {
     local.pass["execution"],
   ]
 
-  key_statements = [
-    { Sid = "UseKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], Resource = local.key_arn },
-    {
-      Sid       = "GrantToVolumes"
-      Effect    = "Allow"
-      Action    = "kms:CreateGrant"
-      Resource  = local.key_arn
-      Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
-    },
-  ]
+  # Jobs and endpoints write outputs under the key; the adapter writes to the bucket, which encrypts by itself.
+  key_actions = {
+    adapter   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    execution = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+  }
 }

@@ -26,7 +26,8 @@ def newest(lane):
 def pytest_generate_tests(metafunc):
     """`cloud`, `kind` and `release` in every combination that a test asks for."""
     wanted = [name for name in ("cloud", "kind", "release") if name in metafunc.fixturenames]
-    own = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    marks = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    own = {name for names in marks for name in (names.split(",") if isinstance(names, str) else names)}
     if not wanted or own & set(wanted):
         return
     rows = [

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
 
 import pytest
 from environments import HERE, python
+from grants import TABLES_AWS, as_list, statements
 
 import cloudml_aws.permissions as aws
 import cloudml_azure.permissions as azure
@@ -51,18 +51,6 @@ ROLES_GCP = {
     "roles/logging.logWriter": {"logging.logEntries.create"},
     "roles/iam.serviceAccountUser": {"iam.serviceAccounts.actAs"},
 }
-TABLES_AWS = {"adapter": aws.CALLER, "execution": aws.EXECUTION, "scheduler": aws.SCHEDULER}
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(applied, role: str) -> list[dict[str, Any]]:
-    """What the role may do."""
-    inline = [one for one in applied.made("aws_iam_role_policy") if role in {one["name"], one["index"]}]
-    managed = [*applied.made("aws_iam_policy")] if role == "adapter" else []
-    return [said for one in [*inline, *managed] for said in json.loads(one["values"]["policy"])["Statement"]]
 
 
 @pytest.mark.parametrize("role", TABLES_AWS)

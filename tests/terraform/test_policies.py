@@ -24,6 +24,15 @@ FAST = {"sagemaker:InstanceTypes": ["ml.m5.large"]}
 HUGE = {"sagemaker:InstanceTypes": ["ml.p5.48xlarge"]}
 
 
+KEY_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
+    ],
+}
+"""A key listens to policies of identities only where its own policy says so, as that of the module does."""
+
+
 def arn(service: str, rest: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}"
 
@@ -83,6 +92,7 @@ def simulated(applied, rows: list[tuple]) -> list[bool]:
     policies = {name: [{"Version": "2012-10-17", "Statement": statements(applied, name)}] for name in TABLES_AWS}
     cases = [
         {"principal": role(who), "action": action, "resource": resource, "context": facts, "policies": policies[who]}
+        | ({"resourcePolicy": KEY_POLICY} if action.startswith("kms:") else {})
         for who, action, resource, facts, _ in rows
     ]
     done = subprocess.run(

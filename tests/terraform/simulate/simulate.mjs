@@ -13,7 +13,10 @@ for (const one of cases) {
   }
   const policies = one.policies.map((policy, number) => ({ name: `policy-${number}`, policy }))
   const result = await runSimulation(
-    { request, identityPolicies: policies, serviceControlPolicies: [], resourceControlPolicies: [] }, {})
+    {
+      request, identityPolicies: policies, resourcePolicy: one.resourcePolicy,
+      serviceControlPolicies: [], resourceControlPolicies: [],
+    }, {})
   said.push(String(result.result?.evaluationResult ?? result.overallResult ?? JSON.stringify(result).slice(0, 300)))
 }
 console.log(JSON.stringify(said))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudml import plugins
 from cloudml.capabilities import Capability, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 SIGNS = {Level.NATIVE: "yes", Level.EMULATED: "emulated", Level.MISSING: "not yet", Level.IMPOSSIBLE: "no"}
@@ -140,11 +146,58 @@ def gcp_permissions() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {
+MODULES = HERE.parent / "terraform" / "modules"
+BEGIN, END = "<!-- tables: made by docs/generate.py -->", "<!-- end of tables -->"
+BLOCK = r'^(?:variable|output) "(\w+)" \{\n(.*?)^\}'
+ARGUMENT = r"^  {} += (.*?)(?=^  \w|\Z)"
+
+
+def module_page(module: str) -> str:
+    """A Terraform module's README.md, with the tables of its inputs and outputs as its files are now."""
+    before, _, rest = (MODULES / module / "README.md").read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    files = sorted((MODULES / module).glob("variables*.tf"))
+    inputs = [found for file in files for found in _blocks(file)]
+    lines = ["", "### Inputs", "", "| name | meaning | type | default |", "|---|---|---|---|"]
+    for name, body in inputs:
+        default = _argument(body, "default")
+        lines.append(
+            f"| `{name}` | {_argument(body, 'description')} | {_code(_argument(body, 'type'))} "
+            f"| {_code(default) if default else 'required'} |"
+        )
+    lines += ["", "### Outputs", "", "| name | meaning |", "|---|---|"]
+    lines += [
+        f"| `{name}` | {_argument(body, 'description')} |" for name, body in _blocks(MODULES / module / "outputs.tf")
+    ]
+    return before + BEGIN + "\n".join([*lines, "", END]) + after
+
+
+def _blocks(file: Path) -> list[tuple[str, str]]:
+    return re.findall(BLOCK, file.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def _argument(body: str, name: str) -> str:
+    """An argument of a block that `terraform fmt` laid out; a text without its quotes."""
+    found = re.search(ARGUMENT.format(name), body, re.MULTILINE | re.DOTALL)
+    text = " ".join(found[1].split()) if found else ""
+    return text[1:-1] if name == "description" else text
+
+
+def _code(text: str) -> str:
+    """Code in a cell; a type of many fields on lines of its own."""
+    inner = re.fullmatch(r"object\(\{ (.*) \}\)", text)
+    if not inner:
+        return f"`{text.replace('|', chr(92) + '|')}`"
+    fields = re.findall(r"(\w+) += ((?:optional\([^()]*(?:\([^()]*\))?[^()]*\)|[a-z]+\([a-z]+\)|[a-z]+))", inner[1])
+    return "<br>".join(f"`{name} = {kind}`" for name, kind in fields)
+
+
+PAGES: dict[str, Callable[[], str]] = {
     "support.md": support,
     "aws-permissions.md": aws_permissions,
     "azure-permissions.md": azure_permissions,
     "gcp-permissions.md": gcp_permissions,
+    **{f"../terraform/modules/{module}/README.md": partial(module_page, module) for module in ("aws", "azure", "gcp")},
 }
 
 

@@ -39,7 +39,7 @@ toolkits: install  ## Amazon's serving and training toolkits, each in an environ
 	@$(BIN)/python tests/providers/aws/toolkits/environments.py
 
 stubs: install  ## stub providers for the tests of the Terraform modules, and the scanner, in .tfstub
-	@$(BIN)/python tests/terraform/environments.py
+	@$(BIN)/python tests/terraform/stub_environments.py
 
 moto: stubs  ## the AWS module applied to moto by AWS's own provider of 2021, where its package can be had
 	@if test -e .tfstub/real/made; then $(BIN)/python -m pytest -q -m moto tests/terraform; \

@@ -11,9 +11,9 @@ import shutil
 from typing import Any
 
 import pytest
-from environments import REAL_PROVIDER
 from lane import UNCHANGED
 from pins import REAL
+from stub_environments import REAL_PROVIDER
 from tools import terraform
 
 pytestmark = pytest.mark.moto

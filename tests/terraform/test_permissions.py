@@ -9,8 +9,8 @@ import json
 import subprocess
 
 import pytest
-from environments import HERE, python
 from grants import TABLES_AWS, as_list, statements
+from stub_environments import HERE, python
 
 import cloudml_aws.permissions as aws
 import cloudml_azure.permissions as azure

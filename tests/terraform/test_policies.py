@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import HERE, SIMULATOR
 from grants import TABLES_AWS, as_list, statements
+from stub_environments import HERE, SIMULATOR
 from tools import ACCOUNTS
 
 import cloudml_aws.permissions as aws

@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from environments import HERE, python
+from stub_environments import HERE, python
 from tools import CLOUDS, MODULES
 
 ACCEPTED = json.loads((HERE / "accepted.json").read_text("utf-8"))

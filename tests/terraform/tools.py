@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from environments import HERE, HOME, ROOT, python, schema_file
 from pins import INSTALL, SCHEMAS, Schema
+from stub_environments import HERE, HOME, ROOT, python, schema_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

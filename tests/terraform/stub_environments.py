@@ -1,6 +1,6 @@
 """What the tests of the Terraform modules need, made in the checkout; a second call finds it there.
 
-    python tests/terraform/environments.py
+    python tests/terraform/stub_environments.py
 
 `make stubs` runs it, and `make test` runs that first. It leaves in .tfstub: an environment for the stub provider and
 one for the scanner, the schemas of the stubs, the policy simulator, and, where its package can be had, AWS's own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from cloudml.status import JobState, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import TextIO
 
     from cloudml.events import Listener
 
@@ -26,6 +28,8 @@ SIGNS = {
     "create": "+", "update": "~", "finish": "~", "replace": "-/+", "reuse": "=", "wait": "…", "delete": "-",
     "unknown": "?",
 }  # fmt: skip
+
+_ONE_AT_A_TIME = threading.Lock()
 
 DULL = frozenset({Happened.PROGRESS, Happened.STARTED})
 """What a plain line is not spent on."""
@@ -65,7 +69,7 @@ class Output:
     def data(self, value: Any) -> None:
         """One JSON document, or one line of several."""
         escaped = not (sys.stdout.encoding or "").lower().startswith("utf")
-        print(json.dumps(as_json(value), indent=None if self.streaming else 2, ensure_ascii=escaped), flush=True)
+        _whole(json.dumps(as_json(value), indent=None if self.streaming else 2, ensure_ascii=escaped), sys.stdout)
 
     def told(self, text: str, **facts: Any) -> None:
         """What a command did that has nothing to show: talk for people, *facts* for programs."""
@@ -76,7 +80,7 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """A line of data for people."""
-        print(text, flush=True)
+        _whole(text, sys.stdout)
 
     def raw(self, content: bytes) -> None:
         """Bytes as they stand."""
@@ -86,7 +90,7 @@ class Output:
     def say(self, text: str) -> None:
         """A line of talk."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            _whole(text, sys.stderr)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
         """Aligned columns; *empty* when there are no rows."""
@@ -170,6 +174,12 @@ class Output:
     def _plain_line(self, event: Event) -> None:
         if event.event not in DULL and not (event.event is Happened.STATE and event.state in OVER):
             self.say(event_line(event))
+
+
+def _whole(text: str, stream: TextIO) -> None:
+    """Print a line in one piece: what several resources have to say at once comes from as many threads."""
+    with _ONE_AT_A_TIME:
+        print(f"{text}\n", end="", file=stream, flush=True)
 
 
 def event_line(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ import click
 import pytest
 
 from cloudml.cli import COMMANDS, cloudml
+from cloudml.cli.output import Output
 
 CLOUDML = Path(sys.executable).parent / "cloudml"
 
@@ -132,3 +134,21 @@ def test_providers_are_listed_checked_and_tell_what_they_can(shell) -> None:
     assert (listed["local"], listed["aws"]) == ("ready", "ready")
     assert any(row["capability"] == "jobs.spot" for row in shell("provider", "capabilities", "--json").json)
     assert shell("provider", "check").code == 0
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch) -> None:
+    """Several resources say something at once, each from its thread: their lines must not run into each other."""
+    pieces: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Stream())
+    out = Output(json=True, streaming=True)
+    out.data({"event": "started"})
+    out.line("data")
+    out.say("talk")
+    assert [piece for piece in pieces if piece] == ['{"event": "started"}\n', "data\n", "talk\n"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 import warnings
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ DYNAMIC = frozenset(
     }
 )
 """Functions of the standard library that import or run what their argument says, or that list modules."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 BUILT_IN = frozenset({"__import__", "exec", "execfile"})
 
@@ -60,18 +63,30 @@ class Imports:
     dynamic: bool = False
 
 
+def parsed(text: bytes, filename: str = "<unknown>") -> ast.Module:
+    """The tree of a module, made by one thread at a time.
+
+    CPython 3.11 counts the depth of every tree that is being made in one place, so that two threads at once may end in
+    ``SystemError: AST constructor recursion depth mismatch``; and what warnings are shown is set for all threads.
+
+    Raises:
+        SyntaxError: It is no Python.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the user's code, who meets them when it runs
+        try:
+            return ast.parse(text, filename)
+        except ValueError as error:  # null bytes, in Python 3.11
+            raise SyntaxError(str(error), (filename, 1, 1, "")) from error
+
+
 def wanted(text: bytes, filename: str) -> Imports:
     """The imports of a module.
 
     Raises:
         SyntaxError: It is no Python.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the user's code, who meets them when it runs
-        try:
-            tree = ast.parse(text, filename)
-        except ValueError as error:  # null bytes, in Python 3.11
-            raise SyntaxError(str(error), (filename, 1, 1, "")) from error
+    tree = parsed(text, filename)
     found = Imports()
     nodes = list(ast.walk(tree))
     aliases = {alias.asname: alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}

@@ -37,6 +37,21 @@ class Support:
 NATIVE = Support(Level.NATIVE)
 
 
+def emulated(reason: str) -> Support:
+    """Something else does it; *reason* says what runs where."""
+    return Support(Level.EMULATED, reason)
+
+
+def missing(reason: str) -> Support:
+    """It could be done, and is not yet."""
+    return Support(Level.MISSING, reason)
+
+
+def impossible(reason: str) -> Support:
+    """The provider has nothing that could do it."""
+    return Support(Level.IMPOSSIBLE, reason)
+
+
 class Capability(Enum):
     """One thing that a project can ask for; each a question."""
 

@@ -34,3 +34,11 @@ def merge(path: str, block: Mapping[str, Any], request: Mapping[str, Any]) -> di
         else:
             merged[word] = value
     return merged
+
+
+def said(value: Any) -> Any:
+    """A request without what was not said: members that are None or hold nothing."""
+    if isinstance(value, dict):
+        kept = {key: said(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner not in (None, {}, [])}
+    return [said(inner) for inner in value] if isinstance(value, list) else value

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudml.capabilities import NATIVE, Capability, Level, Support
+from cloudml.capabilities import NATIVE, Capability, Support, emulated, impossible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _emulated(reason: str) -> Support:
-    return Support(Level.EMULATED, reason)
-
-
-def _impossible(reason: str) -> Support:
-    return Support(Level.IMPOSSIBLE, reason)
-
-
-ELSEWHERE = _impossible("jobs and endpoints run on machines of the cloud")
+ELSEWHERE = impossible("jobs and endpoints run on machines of the cloud")
 
 CAPABILITIES: Mapping[Capability, Support] = {
     Capability.DATASET_FILES: NATIVE,
-    Capability.DATASET_REMOTE: _emulated("the files are copied into the project's bucket"),
+    Capability.DATASET_REMOTE: emulated("the files are copied into the project's bucket"),
     Capability.DATASET_LABEL: NATIVE,
     Capability.JOB_PYTHON: NATIVE,
     Capability.JOB_SHELL: NATIVE,
     Capability.JOB_PROCESSING: NATIVE,
-    Capability.JOB_PARAMETERS: _emulated(
+    Capability.JOB_PARAMETERS: emulated(
         "they travel with the code in a file, and keep their types; hyperparameters are texts"
     ),
     Capability.JOB_METRICS: NATIVE,
     Capability.JOB_FRAMEWORK: NATIVE,
     Capability.JOB_IMAGE: NATIVE,
-    Capability.JOB_REQUIREMENTS: _emulated("the job's driver installs them before the script starts"),
+    Capability.JOB_REQUIREMENTS: emulated("the job's driver installs them before the script starts"),
     Capability.JOB_MACHINE: NATIVE,
     Capability.JOB_GPU: NATIVE,
     Capability.JOB_DISK: NATIVE,
@@ -53,7 +45,7 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MODEL_GATE: NATIVE,
     Capability.ENDPOINT_INSTANCES: NATIVE,
     Capability.ENDPOINT_AUTOSCALE: NATIVE,
-    Capability.ENDPOINT_SLEEP: _impossible("an endpoint that answers at once has at least one instance"),
+    Capability.ENDPOINT_SLEEP: impossible("an endpoint that answers at once has at least one instance"),
     Capability.ENDPOINT_MACHINE: NATIVE,
     Capability.ENDPOINT_GPU: NATIVE,
     Capability.ENDPOINT_DISK: NATIVE,
@@ -66,12 +58,12 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.ENDPOINT_LOGS: NATIVE,
     Capability.ENDPOINT_IN_PROCESS: ELSEWHERE,
     Capability.ENDPOINT_NATIVE: NATIVE,
-    Capability.MONITOR_CHECKS: _emulated("the monitoring engine runs as a processing job over the captured requests"),
-    Capability.MONITOR_PREDICTIONS: _emulated("the monitoring engine compares the captured answers"),
-    Capability.MONITOR_WINDOW: _emulated("the monitoring engine leaves out what was captured earlier"),
+    Capability.MONITOR_CHECKS: emulated("the monitoring engine runs as a processing job over the captured requests"),
+    Capability.MONITOR_PREDICTIONS: emulated("the monitoring engine compares the captured answers"),
+    Capability.MONITOR_WINDOW: emulated("the monitoring engine leaves out what was captured earlier"),
     Capability.MONITOR_SCHEDULE: NATIVE,
-    Capability.MONITOR_REPORT: _emulated("the monitoring engine draws it, and it lies in the bucket"),
-    Capability.MONITOR_NATIVE: _impossible(
+    Capability.MONITOR_REPORT: emulated("the monitoring engine draws it, and it lies in the bucket"),
+    Capability.MONITOR_NATIVE: impossible(
         "it knows neither PSI nor KS and its drift is measured otherwise, so its verdicts would differ; "
         "by one page of its guide it takes no new customers since July 2026"
     ),

@@ -7,12 +7,12 @@ policies of identities; what a bucket's own policy or an organisation forbids, o
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import AuthenticationError, CloudMLError, NotFoundError, ProviderError
+from cloudml.clouds.checking import probed
+from cloudml.errors import AuthenticationError, NotFoundError, ProviderError
 from cloudml.seam import Finding
 from cloudml_aws import permissions
 from cloudml_aws.quotas import findings as quotas
@@ -162,21 +162,9 @@ class Looking:
         )
 
     def _probe(self) -> Finding:
-        """Write an object, read it, remove it."""
-        from uuid import uuid4
-
-        storage, path = self.clients.storage(self.places.root), f"check-{uuid4().hex}"
-        try:
-            storage.write(path, b"cloudml")
-            said = storage.read(path)
-            storage.remove([path])
-        except CloudMLError as error:
-            with suppress(CloudMLError):
-                storage.remove([path])
-            return Finding(group="bucket", subject="objects", ok=False, text=error.message, hint=GRANT)
-        return Finding(
-            group="bucket", subject="objects", ok=said == b"cloudml", text=f"written, read, removed at {storage.url}"
-        )
+        """Whether objects can be written, read and removed."""
+        well, text = probed(self.clients.storage(self.places.root))
+        return Finding(group="bucket", subject="objects", ok=well, text=text, hint="" if well else GRANT)
 
     def _told(self, subject: str, operation: str, read: Any) -> Finding:
         """What is said of the bucket; nothing of it is wrong."""

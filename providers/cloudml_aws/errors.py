@@ -7,10 +7,10 @@ Sources: reference of common errors of the SageMaker API, and the messages that 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import errors as clouds
+from cloudml.clouds.errors import Meaning
 from cloudml.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -25,7 +25,8 @@ from cloudml.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
 SIGN_IN = "sign in (`aws sso login`, `aws configure`) or set `profile` of the target"
 GRANT = "grant that action to this identity; docs/aws.md has the whole list"
@@ -33,14 +34,6 @@ QUOTA = (
     "ask for more in Service Quotas, or choose another machine; training, spot, processing and endpoints count apart"
 )
 LATER = "try again"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What is raised, and the advice that goes with it."""
-
-    error: type[ProviderError]
-    hint: str = ""
 
 
 EXPIRED = Meaning(AuthenticationError, SIGN_IN)
@@ -167,17 +160,6 @@ def _answered(operation: str, answer: Mapping[str, Any]) -> ProviderError:
     )
 
 
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turn what the client raises into ours.
-
-    Raises:
-        ProviderError: The subclass that the tables name; itself when they name none.
-    """
-    try:
-        yield
-    except Exception as error:
-        ours = raised(operation, error)
-        if ours is None:
-            raise
-        raise ours from error
+def translated(operation: str) -> AbstractContextManager[None]:
+    """Turn what the client raises into ours; see `cloudml.clouds.errors.translated`."""
+    return clouds.translated(operation, raised)

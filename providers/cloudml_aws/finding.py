@@ -9,21 +9,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cloudml import clock
 from cloudml.clouds import cards
+from cloudml.clouds.jobs import not_started
 from cloudml.errors import NotFoundError
-from cloudml.status import JobState, JobStatus
 from cloudml_aws.kinds import KINDS, Kind
 from cloudml_aws.states import DELETING, Told, lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cloudml.status import JobStatus
     from cloudml.storage import Storage
     from cloudml_aws.clients import Clients
     from cloudml_aws.places import Places
 
-NOT_STARTED = "its code is being sent, or starting it was interrupted"
 PAGE = 100
 SECTION = "jobs"
 PROJECT, RESOURCE = "cloudml-project", "cloudml-resource"
@@ -103,20 +102,4 @@ def _kept(clients: Clients, name: str, card: Mapping[str, Any], project: str) ->
     if kind and description:
         yield lift(kind, description, Told(tags=whose))
     else:
-        yield _not_started(name, card)
-
-
-def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
-    whose = card["tags"]
-    return JobStatus(
-        resource=whose[RESOURCE],
-        name=name,
-        project=whose[PROJECT],
-        hash=whose.get("cloudml-hash", ""),
-        state=JobState.UNKNOWN,
-        reason=NOT_STARTED,
-        created=clock.moment(card.get("created")),
-        native=dict(card),
-        parameters=card.get("parameters", {}),
-        outputs=card.get("outputs", {}),
-    )
+        yield not_started(name, card)

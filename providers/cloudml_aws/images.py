@@ -11,14 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Level
+from cloudml.clouds.images import nearest, note, ordered, plain
 from cloudml.errors import UnsupportedError
-from cloudml.plan import Note
 from cloudml_aws import machines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cloudml.plan import Note
     from cloudml.specs import FrameworkSpec
     from cloudml_aws.settings import AwsSettings
 
@@ -72,7 +72,7 @@ def resolve(path: str, framework: FrameworkSpec | None, use: str, instance_type:
     """
     name = framework.name if framework else PYTHON
     versions: Mapping[str, Any] = table()["images"][name][use]
-    number = nearest(framework.version, tuple(versions)) if framework else ordered(tuple(versions))[-1]
+    number = nearest(framework.version, versions, same) if framework else ordered(versions)[-1]
     row = versions[number]
     account = table()["registries"][row["registry"]].get(settings.region)
     if account is None:
@@ -87,26 +87,9 @@ def resolve(path: str, framework: FrameworkSpec | None, use: str, instance_type:
     return Image(uri=uri, notes=(_note(path, framework, name, number),))
 
 
-def nearest(version: str, known: tuple[str, ...]) -> str:
-    """Of the *known* versions the newest that is *version*; else the first that is newer; else the newest of all."""
-    numbers = ordered(known)
-    same = [one for one in numbers if f"{_plain(one)}.".startswith(f"{version}.")]
-    newer = [one for one in numbers if _number(one) > _number(version)]
-    return same[-1] if same else newer[0] if newer else numbers[-1]
-
-
-def ordered(known: tuple[str, ...]) -> tuple[str, ...]:
-    """Versions, the oldest first."""
-    return tuple(sorted(known, key=lambda one: (_number(one), one)))
-
-
-def _plain(version: str) -> str:
-    """The framework's own version in one of SageMaker's: ``1.4`` of ``1.4-2-py312``."""
-    return version.partition("-")[0]
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in _plain(version).split("."))
+def same(known: str, asked: str) -> bool:
+    """Whether one of SageMaker's versions is the one that is asked for: ``1.4-2-py312`` is ``1.4``."""
+    return f"{plain(known)}.".startswith(f"{asked}.")
 
 
 def _processor(path: str, name: str, tags: Mapping[str, str], instance_type: str) -> str:
@@ -123,11 +106,4 @@ def _processor(path: str, name: str, tags: Mapping[str, str], instance_type: str
 
 
 def _note(path: str, framework: FrameworkSpec | None, name: str, number: str) -> Note:
-    shown = f"SageMaker's {TITLES[name]} image {number}"
-    if framework is None:
-        return Note(f"{path}.framework", f"none was asked: {shown}, in which any Python runs", Level.NATIVE)
-    if f"{_plain(number)}.".startswith(f"{framework.version}."):
-        return Note(f"{path}.framework", shown, Level.NATIVE)
-    return Note(
-        f"{path}.framework", f"{shown}, the nearest to {framework.version}, which it does not have", Level.NATIVE
-    )
+    return note(path, framework, f"SageMaker's {TITLES[name]} image {number}", number, same)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
 from cloudml.clouds import cards, words
+from cloudml.clouds.jobs import accepted, came_to_nothing
 from cloudml.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -55,15 +56,10 @@ def lower(resource: JobResource, places: Places, settings: AwsSettings) -> Plan:
     path, found = resource.identity.resource, kind(resource.spec)
     lowering = training if found is TRAINING else processing
     there = running.container(resource, settings)
-    request = running.said(lowering.body(resource, there, places, settings))
+    request = words.said(lowering.body(resource, there, places, settings))
     merged = words.merge(f"{path}.aws", resource.spec.native.get("aws", {}), request)
     calls = (running.upload(resource, found, places), Call(found.operation("Create"), merged))
     return Plan(calls, (*running.notes(resource, there, settings), *lowering.notes(resource)))
-
-
-def came_to_nothing(state: JobState) -> bool:
-    """Whether a job of the same name may take the place of one in that state."""
-    return state.over and not state.good
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ class AwsJobs:
             if not error.retryable and not isinstance(error, AlreadyExistsError):
                 self._take_back(name)
             raise
-        return _accepted(name, upload.body["card"], answer)
+        return accepted(name, upload.body["card"], answer)
 
     def get(self, name: str) -> JobStatus:
         """How the job stands; once it is over, with what the driver left.
@@ -280,22 +276,6 @@ class AwsJobs:
 
     def _storage(self) -> Storage:
         return self.clients.storage(self.places.root)
-
-
-def _accepted(name: str, card: Mapping[str, Any], answer: Mapping[str, Any]) -> JobStatus:
-    """The status of a job whose request was accepted just now."""
-    tags = card["tags"]
-    return JobStatus(
-        resource=tags["cloudml-resource"],
-        name=name,
-        project=tags["cloudml-project"],
-        hash=tags["cloudml-hash"],
-        state=JobState.QUEUED,
-        created=clock.now(),
-        native=dict(answer),
-        outputs=card["outputs"],
-        parameters=card["parameters"],
-    )
 
 
 def _exists(one: Kind, name: str) -> AlreadyExistsError:

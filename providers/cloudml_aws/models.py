@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml import shipping
-from cloudml.clouds import cards, settling
+from cloudml.clouds import cards, models, settling
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
@@ -251,25 +250,7 @@ class AwsModels:
 
     def _lay(self, resource: ModelResource) -> None:
         """Bring the model's files and the code that serves them to the bucket."""
-        from cloudml.storage.parallel import each
-
-        name, storage = native(resource.identity), self._storage
-        folder, artifact = self.places.model(name), self.places.path(resource.artifact)
-        cards.write(storage, self.places.card("models", name), resource.identity.tags)
-        if not storage.copy_folder(artifact, folder):
-            raise NotFoundError(
-                f"`{resource.artifact}` is not there: job `{resource.job}` has not succeeded, or was deleted",
-                operation=COPY,
-                hint="`cloudml up` runs the job",
-            )
-        with shipping.folder() as here:
-            serving.lay_out(resource, here)
-            files = [path for path in here.rglob("*") if path.is_file()]
-            each(
-                lambda file: storage.write(f"{folder}/code/{file.relative_to(here).as_posix()}", file.read_bytes()),
-                files,
-                workers=storage.workers,
-            )
+        models.lay(resource, native(resource.identity), self.places, self._storage, COPY, serving.lay_out)
 
     def _registered(self, name: str) -> ModelStatus:
         """The version as the registry has it; lists of versions lag behind.

@@ -55,11 +55,12 @@ def provider(clients: Clients, context: Context) -> Provider:
 
 def check(settings: AwsSettings, context: Context) -> Iterator[Finding]:
     """Credentials, permissions, quota and bucket, apart."""
+    from cloudml.clouds.checking import of_folder
     from cloudml_aws.checking import findings
     from cloudml_aws.clients import Clients
-    from cloudml_aws.quotas import of_folder
+    from cloudml_aws.quotas import of_project
 
-    return findings(Clients(settings), places(settings, context), of_folder(context.root))
+    return findings(Clients(settings), places(settings, context), of_folder(context.root, of_project))
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudml.errors import CloudMLError, ProviderError
+from cloudml.errors import ProviderError
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from cloudml.specs import ProjectSpec
     from cloudml_aws.clients import Clients
@@ -58,16 +57,6 @@ def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
         yield Wanted(chosen.instance_type, "endpoint", endpoint.scale.max)
     for name in spec.monitors:
         yield Wanted(machine(f"monitors.{name}").instance_type, "processing")
-
-
-def of_folder(root: Path) -> tuple[Wanted, ...]:
-    """The machines of the project in a folder; none where there is none, or it cannot be read."""
-    from cloudml.specs.load import load
-
-    try:
-        return tuple(of_project(load(root)))
-    except CloudMLError:
-        return ()  # `cloudml validate` says what is wrong with it
 
 
 def findings(clients: Clients, wanted: Iterable[Wanted]) -> Iterator[Finding]:

@@ -175,14 +175,6 @@ def limit_s(timeout: timedelta, found: Kind) -> int:
     return min(math.ceil(timeout.total_seconds() + GRACE_S) + LATER_S, found.days * DAY_S)
 
 
-def said(value: Any) -> Any:
-    """A request without what was not said: members that are None or hold nothing."""
-    if isinstance(value, dict):
-        kept = {key: said(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if inner not in (None, {}, [])}
-    return [said(inner) for inner in value] if isinstance(value, list) else value
-
-
 def volume_key(there: Container, settings: AwsSettings) -> str | None:
     """The key for the machine's disk; machines with disks of their own encrypt them themselves, and take none."""
     return None if machines.has_own_disk(there.choice.instance_type) else settings.kms_key

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Capability, Level, Support
-from cloudml.errors import UnsupportedError
+from cloudml.capabilities import Level, Support
+from cloudml.clouds.schedules import listed, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from cloudml.errors import UnsupportedError
     from cloudml_aws.settings import AwsSettings
 
 EXECUTION = "<aws.scheduler.execution-id>"
@@ -32,6 +33,7 @@ _BOTH = Support(
     Level.IMPOSSIBLE, "a schedule names days of the month or days of the week, and cannot join the two in one"
 )
 _LAST = Support(Level.IMPOSSIBLE, "a schedule can say one such day, and no list with one in it")
+HINT = "write two monitors, or a schedule with one of the two day fields as `*`"
 
 
 def lower(name: str, cron: str, request: Mapping[str, Any], settings: AwsSettings) -> dict[str, Any]:
@@ -73,8 +75,8 @@ def expression(cron: str, path: str) -> str:
 
     said = CronSim(cron, EPOCH)
     days, weekdays = _day_fields(said, cron, path)
-    fields = (_listed(said.minutes, range(60)), _listed(said.hours, range(24)), days)
-    return f"cron({' '.join(fields)} {_listed(said.months, range(1, 13))} {weekdays} *)"
+    fields = (listed(said.minutes, range(60)), listed(said.hours, range(24)), days)
+    return f"cron({' '.join(fields)} {listed(said.months, range(1, 13))} {weekdays} *)"
 
 
 def _day_fields(said: Any, cron: str, path: str) -> tuple[str, str]:
@@ -100,7 +102,7 @@ def _days(days: set[int], cron: str, path: str) -> str:
         return "L"
     if min(days) < 0:
         raise _unsupported(cron, path, _LAST)
-    return _listed(days, DAYS)
+    return listed(days, DAYS)
 
 
 def _weekdays(week: set[Any], cron: str, path: str) -> str:
@@ -109,32 +111,12 @@ def _weekdays(week: set[Any], cron: str, path: str) -> str:
 
     special = [day for day in week if isinstance(day, tuple)]
     if not special:
-        return _listed({day + 1 for day in week}, range(1, 8))
+        return listed({day + 1 for day in week}, range(1, 8))
     if len(week) > 1:
         raise _unsupported(cron, path, _LAST)
     day, which = special[0]
     return f"{day + 1}L" if which == CronSim.LAST else f"{day + 1}#{which}"
 
 
-def _listed(values: Iterable[int], whole: range) -> str:
-    """Values as AWS writes them: ``*`` for all, ranges for three and more in a row."""
-    found = sorted(values)
-    if found == [*whole]:
-        return "*"
-    rows: list[list[int]] = []
-    for value in found:
-        if rows and rows[-1][-1] == value - 1:
-            rows[-1].append(value)
-        else:
-            rows.append([value])
-    return ",".join(f"{row[0]}-{row[-1]}" if len(row) > 2 else ",".join(map(str, row)) for row in rows)  # noqa: PLR2004  two are shorter with a comma
-
-
 def _unsupported(cron: str, path: str, support: Support) -> UnsupportedError:
-    return UnsupportedError(
-        f"EventBridge Scheduler cannot honour `{path}`, `{cron}`: {support.reason}",
-        hint="write two monitors, or a schedule with one of the two day fields as `*`",
-        path=path,
-        capability=Capability.MONITOR_SCHEDULE,
-        support=support,
-    )
+    return unsupported("EventBridge Scheduler", cron, path, support, HINT)

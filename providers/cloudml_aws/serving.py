@@ -12,6 +12,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
+from cloudml.clouds import models
+from cloudml.imports import parsed
 from cloudml.runtime.adapters import CARD
 from cloudml.runtime.foreign import HANDLERS
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 SHIM = "inference.py"
 SUBMITTED = "/opt/ml/model/code"
-REQUIREMENTS = "requirements.txt"
 ENTRY = f'''"""Serves the model; written by cloudml. SageMaker's toolkits import it and call its two functions."""
 
 import os
@@ -53,8 +54,8 @@ def own_handlers(resource: ModelResource) -> bool:
     if resource.source is None or ":" in predictor or "/" in predictor:
         return False
     try:
-        tree = ast.parse((resource.source.root / predictor).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        tree = parsed((resource.source.root / predictor).read_bytes())
+    except (OSError, SyntaxError):
         return False  # packing, or loading it, says what is wrong
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     return "model_fn" in functions and bool(functions & {*HANDLERS, "transform_fn"})
@@ -79,8 +80,7 @@ def environment(resource: ModelResource) -> dict[str, str]:
 
 def card(resource: ModelResource) -> Mapping[str, Any]:
     """What the shim reads: which code answers, and where it lies in the folder."""
-    source = "." if own_handlers(resource) else shipping.SOURCE
-    return {"predictor": resource.spec.predictor, "source": source if resource.source else None}
+    return {**models.card(resource), "source": "."} if own_handlers(resource) else models.card(resource)
 
 
 def lay_out(resource: ModelResource, folder: Path) -> None:
@@ -89,14 +89,19 @@ def lay_out(resource: ModelResource, folder: Path) -> None:
     Raises:
         SpecError: A file of the predictor's code is not what it was when it was collected.
     """
+    if own_handlers(resource):
+        _lay_own(resource, folder)
+    else:
+        models.lay_code(resource, folder)
+        shipping.write(folder / SHIM, ENTRY.encode())
+
+
+def _lay_own(resource: ModelResource, folder: Path) -> None:
+    """A script with handlers of its own, untouched, at the top of the folder."""
     from cloudml.packing import pack
 
-    own = own_handlers(resource)
     if resource.source is not None:
-        pack(resource.source, folder if own else folder / shipping.SOURCE)
+        pack(resource.source, folder)
     if resource.requirements:
-        shipping.write(folder / REQUIREMENTS, resource.requirements.encode())
+        shipping.write(folder / models.REQUIREMENTS, resource.requirements.encode())
     shipping.write(folder / CARD, json.dumps(card(resource)).encode())
-    if not own:
-        shipping.lay_runtime(folder / shipping.RUNTIME)
-        shipping.write(folder / SHIM, ENTRY.encode())

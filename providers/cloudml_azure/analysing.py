@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml.clouds import engine
+from cloudml.clouds import engine, words
 from cloudml_azure import finding, images, machines, names, running
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
         "tags": names.tags(identity, settings),
         "properties": {finding.MONITOR: names.native(identity)},
     }
-    found: dict[str, Any] = running.said(whole)
+    found: dict[str, Any] = words.said(whole)
     return found
 
 

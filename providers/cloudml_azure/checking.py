@@ -6,11 +6,11 @@ a policy forbids, only the probe of the container shows.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import AuthenticationError, CloudMLError, NotFoundError, ProviderError
+from cloudml.clouds.checking import probed
+from cloudml.errors import AuthenticationError, NotFoundError, ProviderError
 from cloudml.seam import Finding
 from cloudml_azure import permissions
 from cloudml_azure.quotas import findings as quotas
@@ -102,18 +102,7 @@ class Looking:
 
     def storage(self) -> Iterator[Finding]:
         """Write an object, read it, remove it; and whether the datastore leads there."""
-        from uuid import uuid4
-
-        storage, path = self.clients.storage(self.places.root), f"check-{uuid4().hex}"
-        try:
-            storage.write(path, b"cloudml")
-            said = storage.read(path)
-            storage.remove([path])
-            text, well = f"written, read, removed at {storage.url}", said == b"cloudml"
-        except CloudMLError as error:
-            with suppress(CloudMLError):
-                storage.remove([path])
-            text, well = error.message, False
+        well, text = probed(self.clients.storage(self.places.root))
         yield Finding(
             group="storage", subject=self.places.bucket, ok=well, text=text,
             hint="grant Storage Blob Data Contributor on the container, and make it if it is not there",

@@ -93,7 +93,7 @@ def lower_deployment(name: str, resource: EndpointResource, settings: AzureSetti
     choice, block = machine(resource), resource.spec.native.get("azure", {})
     scaled = scaling_wanted(resource, settings)
     own = {key: value for key, value in block.items() if key not in OF_ENDPOINT}
-    ours = running.said(lower_properties(name, resource, choice.instance_type, settings))
+    ours = words.said(lower_properties(name, resource, choice.instance_type, settings))
     kept = {key: value for key, value in ours.items() if key not in PROPOSED or key not in own}
     return {
         "endpoint": name,

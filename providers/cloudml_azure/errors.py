@@ -9,10 +9,11 @@ error stands in the document; `failure` says what it means. Sources: "Troublesho
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import errors as clouds
+from cloudml.clouds.errors import Meaning
 from cloudml.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -28,6 +29,7 @@ from cloudml.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 SIGN_IN = "sign in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 GRANT = "grant that action to this identity; docs/azure-permissions.md has the whole list"
@@ -36,14 +38,6 @@ QUOTA = (
     " more for upgrades, and accelerators begin at zero"
 )
 LATER = "try again"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What is raised, and the advice that goes with it."""
-
-    error: type[ProviderError]
-    hint: str = ""
 
 
 EXPIRED = Meaning(AuthenticationError, SIGN_IN)
@@ -245,19 +239,6 @@ def raised(operation: str, error: Exception) -> ProviderError | None:
     return None
 
 
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turn what the client raises into ours.
-
-    Raises:
-        ProviderError: The subclass that the tables name; itself when they name none.
-    """
-    try:
-        yield
-    except ProviderError:
-        raise
-    except Exception as error:
-        ours = raised(operation, error)
-        if ours is None:
-            raise
-        raise ours from error
+def translated(operation: str) -> AbstractContextManager[None]:
+    """Turn what the client raises into ours; see `cloudml.clouds.errors.translated`."""
+    return clouds.translated(operation, raised)

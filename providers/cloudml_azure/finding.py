@@ -8,21 +8,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cloudml import clock
 from cloudml.clouds import cards
+from cloudml.clouds.jobs import not_started
 from cloudml.errors import NotFoundError, ProviderError
-from cloudml.status import JobState, JobStatus
 from cloudml_azure import names
 from cloudml_azure.states import Told, lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cloudml.status import JobStatus
     from cloudml.storage import Storage
     from cloudml_azure.clients import Clients
     from cloudml_azure.places import Places
 
-NOT_STARTED = "its code is being sent, or starting it was interrupted"
 SECTION = "jobs"
 PROJECT, NAME, MONITOR = "cloudml-project", "cloudml-name", "cloudml-monitor"
 """Properties of jobs, by which lists are filtered: the project, our name of a job, a monitor's of its runs."""
@@ -97,20 +96,4 @@ def _kept(clients: Clients, name: str, said: Mapping[str, Any], project: str) ->
     if tags.get("cloudml-project") != project:
         return
     found = attempts(clients, name)
-    yield lift(found[-1], Told(name=name)) if found else _not_started(name, said)
-
-
-def _not_started(name: str, said: Mapping[str, Any]) -> JobStatus:
-    tags = said["tags"]
-    return JobStatus(
-        resource=tags["cloudml-resource"],
-        name=names.fit(name),
-        project=tags["cloudml-project"],
-        hash=tags.get("cloudml-hash", ""),
-        state=JobState.UNKNOWN,
-        reason=NOT_STARTED,
-        created=clock.moment(said.get("created")),
-        native=dict(said),
-        parameters=said.get("parameters", {}),
-        outputs=said.get("outputs", {}),
-    )
+    yield lift(found[-1], Told(name=name)) if found else not_started(names.fit(name), said)

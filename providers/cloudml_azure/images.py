@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.capabilities import Level
+from cloudml.clouds.images import nearest, note, ordered
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
 from cloudml_azure import machines
@@ -76,7 +77,7 @@ def resolve(path: str, framework: FrameworkSpec | None, instance_type: str) -> I
             path=f"{path}.framework",
             hint="take `pytorch` with a requirements.txt, or an `image` of your own",
         )
-    number = nearest(framework.version, tuple(versions)) if framework else ordered(tuple(versions))[-1]
+    number = nearest(framework.version, versions) if framework else ordered(versions)[-1]
     row = versions[number]
     notes = [_note(path, framework, name, number, row["name"])]
     if row["accelerated"] and not machines.has_gpu(instance_type):
@@ -99,29 +100,5 @@ def own(image: str) -> Image:
     return Image(environment=image) if image.startswith(WORKSPACE) else Image(uri=image)
 
 
-def nearest(version: str, known: tuple[str, ...]) -> str:
-    """Of the *known* versions the newest that is *version*; else the first that is newer; else the newest of all."""
-    numbers = ordered(known)
-    same = [one for one in numbers if f"{one}.".startswith(f"{version}.") or f"{version}.".startswith(f"{one}.")]
-    newer = [one for one in numbers if _number(one) > _number(version)]
-    return same[-1] if same else newer[0] if newer else numbers[-1]
-
-
-def ordered(known: tuple[str, ...]) -> tuple[str, ...]:
-    """Versions, the oldest first."""
-    return tuple(sorted(known, key=_number))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
 def _note(path: str, framework: FrameworkSpec | None, name: str, number: str, environment: str) -> Note:
-    shown = f"the curated environment {environment}, with {TITLES[name]} {number}"
-    if framework is None:
-        return Note(f"{path}.framework", f"none was asked: {shown}, in which any Python runs", Level.NATIVE)
-    if f"{number}.".startswith(f"{framework.version}.") or f"{framework.version}.".startswith(f"{number}."):
-        return Note(f"{path}.framework", shown, Level.NATIVE)
-    return Note(
-        f"{path}.framework", f"{shown}, the nearest to {framework.version}, which it does not have", Level.NATIVE
-    )
+    return note(path, framework, f"the curated environment {environment}, with {TITLES[name]} {number}", number)

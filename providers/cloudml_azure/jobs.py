@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
 from cloudml.clouds import cards, settling, words
+from cloudml.clouds.jobs import accepted, came_to_nothing
 from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Plan
 from cloudml.status import JobState, JobStatus
@@ -53,7 +54,7 @@ def lower(resource: JobResource, places: Places, settings: AzureSettings) -> Pla
     """
     identity, there = resource.identity, running.container(resource, settings)
     path, block = f"{identity.resource}.azure", resource.spec.native.get("azure", {})
-    properties = words.merge(path, block, running.said(lower_properties(resource, there, places, settings)))
+    properties = words.merge(path, block, words.said(lower_properties(resource, there, places, settings)))
     own = (running.environment(identity, there.image.uri, settings),) if not there.image.environment else ()
     calls = (
         datastore(settings),
@@ -95,11 +96,6 @@ def lower_properties(
     }
 
 
-def came_to_nothing(state: JobState) -> bool:
-    """Whether another attempt may follow one in that state."""
-    return state.over and not state.good
-
-
 @dataclass(frozen=True, slots=True)
 class AzureJobs:
     """Jobs on Azure ML."""
@@ -138,7 +134,7 @@ class AzureJobs:
             raise
         if answer.status != NEW:
             raise _exists(name)
-        return _accepted(name, upload.body["card"], answer.document)
+        return accepted(name, upload.body["card"], answer.document)
 
     def get(self, name: str) -> JobStatus:
         """How the job's last attempt stands; once it is over, with what the driver left.
@@ -279,22 +275,6 @@ class AzureJobs:
 
     def _storage(self) -> Storage:
         return self.clients.storage(self.places.root)
-
-
-def _accepted(name: str, card: Mapping[str, Any], answer: Mapping[str, Any]) -> JobStatus:
-    """The status of a job whose request was accepted just now."""
-    tags = card["tags"]
-    return JobStatus(
-        resource=tags["cloudml-resource"],
-        name=name,
-        project=tags["cloudml-project"],
-        hash=tags["cloudml-hash"],
-        state=JobState.QUEUED,
-        created=clock.now(),
-        native=dict(answer),
-        outputs=card["outputs"],
-        parameters=card["parameters"],
-    )
 
 
 def _exists(name: str) -> AlreadyExistsError:

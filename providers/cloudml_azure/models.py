@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml import shipping
 from cloudml.clock import moment
-from cloudml.clouds import cards
+from cloudml.clouds import cards, models
 from cloudml.errors import AlreadyExistsError, NotFoundError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import ModelStatus, State
@@ -65,7 +64,7 @@ def lower_code(resource: ModelResource) -> dict[str, Any]:
     """What travels to serve the model."""
     source = resource.source
     return {
-        **serving.card(resource),
+        **models.card(resource),
         "code": {"digest": source.digest, "files": len(source.files)} if source else None,
         "requirements": resource.requirements,
     }
@@ -199,26 +198,8 @@ class AzureModels:
         cards.remove(self._storage, self.places.card(SECTION, native))
 
     def _lay(self, resource: ModelResource) -> None:
-        """Bring the model's files and the code that serves them to the container."""
-        from cloudml.storage.parallel import each
-
-        name, storage = names.native(resource.identity), self._storage
-        folder, artifact = self.places.model(name), self.places.path(resource.artifact)
-        cards.write(storage, self.places.card(SECTION, name), resource.identity.tags)
-        if not storage.copy_folder(artifact, folder):
-            raise NotFoundError(
-                f"`{resource.artifact}` is not there: job `{resource.job}` has not succeeded, or was deleted",
-                operation=COPY,
-                hint="`cloudml up` runs the job",
-            )
-        with shipping.folder() as here:
-            serving.lay_out(resource, here)
-            files = [path for path in here.rglob("*") if path.is_file()]
-            each(
-                lambda file: storage.write(f"{folder}/code/{file.relative_to(here).as_posix()}", file.read_bytes()),
-                files,
-                workers=storage.workers,
-            )
+        """Bring the model's files and the code that serves them to the bucket."""
+        models.lay(resource, names.native(resource.identity), self.places, self._storage, COPY, serving.lay_out)
 
     def _begun(self, known: set[str], project: str) -> Iterator[ModelStatus]:
         """The versions of which there is a card, and no entry in the registry."""

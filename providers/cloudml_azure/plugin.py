@@ -55,11 +55,12 @@ def provider(clients: Clients, context: Context) -> Provider:
 
 def check(settings: AzureSettings, context: Context) -> Iterator[Finding]:
     """Credentials, permissions, storage, identity and quota, apart."""
+    from cloudml.clouds.checking import of_folder
     from cloudml_azure.checking import findings
     from cloudml_azure.clients import Clients
-    from cloudml_azure.quotas import of_folder
+    from cloudml_azure.quotas import of_project
 
-    return findings(Clients(settings), places(settings, context), of_folder(context.root))
+    return findings(Clients(settings), places(settings, context), of_folder(context.root, of_project))
 
 
 @contextmanager

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Capability, Level, Support
-from cloudml.errors import UnsupportedError
+from cloudml.capabilities import Level, Support
+from cloudml.clouds.schedules import listed, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+    from cloudml.errors import UnsupportedError
 
 ZONE = "UTC"
 DAYS = range(1, 32)
 WEEK = range(7)
-LONG_ROW = 3
-"""So many values in a row are written as a range; fewer are shorter with commas."""
 _MONTHS = Support(Level.IMPOSSIBLE, "a schedule cannot leave out months")
 _BOTH = Support(Level.IMPOSSIBLE, "a schedule names days of the month or days of the week, and cannot join the two")
 _LAST = Support(Level.IMPOSSIBLE, "a schedule cannot count days from the end of a month, or weeks in it")
+HINT = "write another schedule, such as `0 6 * * 1` or `0 6 1 * *`, or leave it out and run the monitor yourself"
 
 
 def lower(name: str, trigger: Mapping[str, Any], job: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -81,11 +82,11 @@ def trigger(cron: str, path: str) -> dict[str, Any]:
     if any(isinstance(day, tuple) for day in week):
         raise _unsupported(cron, path, _LAST)
     fields = (
-        _listed(said.minutes, range(60)),
-        _listed(said.hours, range(24)),
+        listed(said.minutes, range(60)),
+        listed(said.hours, range(24)),
         "*",
         "*",
-        _listed({day for day in week if isinstance(day, int)}, WEEK),
+        listed({day for day in week if isinstance(day, int)}, WEEK),
     )
     return {"triggerType": "Cron", "expression": " ".join(fields), "timeZone": ZONE}
 
@@ -114,25 +115,5 @@ def _monthly(said: Any, cron: str, path: str) -> dict[str, Any]:
     }
 
 
-def _listed(values: Iterable[int], whole: range) -> str:
-    """Values as cron writes them: ``*`` for all, ranges for three and more in a row."""
-    found = sorted(values)
-    if found == [*whole]:
-        return "*"
-    rows: list[list[int]] = []
-    for value in found:
-        if rows and rows[-1][-1] == value - 1:
-            rows[-1].append(value)
-        else:
-            rows.append([value])
-    return ",".join(f"{row[0]}-{row[-1]}" if len(row) >= LONG_ROW else ",".join(map(str, row)) for row in rows)
-
-
 def _unsupported(cron: str, path: str, support: Support) -> UnsupportedError:
-    return UnsupportedError(
-        f"Azure Machine Learning cannot honour `{path}`, `{cron}`: {support.reason}",
-        hint="write another schedule, such as `0 6 * * 1` or `0 6 1 * *`, or leave it out and run the monitor yourself",
-        path=path,
-        capability=Capability.MONITOR_SCHEDULE,
-        support=support,
-    )
+    return unsupported("Azure Machine Learning", cron, path, support, HINT)

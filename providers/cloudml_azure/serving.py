@@ -7,20 +7,17 @@ mounts one level deeper or not, depending on how it was registered.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudml import shipping
-from cloudml.runtime.adapters import CARD
+from cloudml.clouds import models
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from cloudml.resources import ModelResource
 
 SCRIPT = "score.py"
-REQUIREMENTS = "requirements.txt"
 ENTRY = f'''"""Serves the model; written by cloudml. Azure ML's inference server calls its two functions."""
 
 import os
@@ -47,23 +44,11 @@ def run(request):
 '''
 
 
-def card(resource: ModelResource) -> Mapping[str, Any]:
-    """What the shim reads: which code answers, and where it lies in the folder."""
-    return {"predictor": resource.spec.predictor, "source": shipping.SOURCE if resource.source else None}
-
-
 def lay_out(resource: ModelResource, folder: Path) -> None:
     """Write the folder ``code`` of a model into *folder*, which is there and empty.
 
     Raises:
         SpecError: A file of the predictor's code is not what it was when it was collected.
     """
-    from cloudml.packing import pack
-
-    if resource.source is not None:
-        pack(resource.source, folder / shipping.SOURCE)
-    if resource.requirements:
-        shipping.write(folder / REQUIREMENTS, resource.requirements.encode())
-    shipping.write(folder / CARD, json.dumps(card(resource)).encode())
-    shipping.lay_runtime(folder / shipping.RUNTIME)
+    models.lay_code(resource, folder)
     shipping.write(folder / SCRIPT, ENTRY.encode())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudml.clouds import engine
+from cloudml.clouds import engine, words
 from cloudml_gcp import images, machines, running
 from cloudml_gcp.names import ID, fit, labels
 from cloudml_gcp.places import mounted
@@ -89,7 +89,7 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
         },
         "encryptionSpec": running.encryption(settings),
     }
-    return dict(running.said(body))
+    return dict(words.said(body))
 
 
 def once(

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudml.capabilities import NATIVE, Capability, Level, Support
+from cloudml.capabilities import NATIVE, Capability, Support, emulated, impossible, missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _emulated(reason: str) -> Support:
-    return Support(Level.EMULATED, reason)
-
-
-def _missing(reason: str) -> Support:
-    return Support(Level.MISSING, reason)
-
-
-def _impossible(reason: str) -> Support:
-    return Support(Level.IMPOSSIBLE, reason)
-
-
-ELSEWHERE = _impossible("jobs and endpoints run on machines of the cloud")
+ELSEWHERE = impossible("jobs and endpoints run on machines of the cloud")
 
 CAPABILITIES: Mapping[Capability, Support] = {
     Capability.DATASET_FILES: NATIVE,
-    Capability.DATASET_REMOTE: _emulated("the files are copied into the project's bucket"),
+    Capability.DATASET_REMOTE: emulated("the files are copied into the project's bucket"),
     Capability.DATASET_LABEL: NATIVE,
     Capability.JOB_PYTHON: NATIVE,
     Capability.JOB_SHELL: NATIVE,
     Capability.JOB_PROCESSING: NATIVE,
-    Capability.JOB_PARAMETERS: _emulated(
+    Capability.JOB_PARAMETERS: emulated(
         "they travel with the code in a file, and keep their types; arguments are texts"
     ),
-    Capability.JOB_METRICS: _emulated("the job's record in the bucket has them: a custom job has no metrics"),
+    Capability.JOB_METRICS: emulated("the job's record in the bucket has them: a custom job has no metrics"),
     Capability.JOB_FRAMEWORK: NATIVE,
     Capability.JOB_IMAGE: NATIVE,
-    Capability.JOB_REQUIREMENTS: _emulated("the job's driver installs them before the script starts"),
+    Capability.JOB_REQUIREMENTS: emulated("the job's driver installs them before the script starts"),
     Capability.JOB_MACHINE: NATIVE,
     Capability.JOB_GPU: NATIVE,
     Capability.JOB_DISK: NATIVE,
@@ -53,33 +41,31 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MODEL_VERSIONS: NATIVE,
     Capability.MODEL_PREDICTOR: NATIVE,
     Capability.MODEL_BARE: NATIVE,
-    Capability.MODEL_REQUIREMENTS: _emulated("the model's server installs them before it loads the model"),
+    Capability.MODEL_REQUIREMENTS: emulated("the model's server installs them before it loads the model"),
     Capability.MODEL_GATE: NATIVE,
     Capability.ENDPOINT_INSTANCES: NATIVE,
     Capability.ENDPOINT_AUTOSCALE: NATIVE,
-    Capability.ENDPOINT_SLEEP: _missing(
-        "version 1 of the API keeps at least one instance; only v1beta1 lets one sleep"
-    ),
+    Capability.ENDPOINT_SLEEP: missing("version 1 of the API keeps at least one instance; only v1beta1 lets one sleep"),
     Capability.ENDPOINT_MACHINE: NATIVE,
     Capability.ENDPOINT_GPU: NATIVE,
-    Capability.ENDPOINT_DISK: _impossible("a deployed model's machines have the disk that they have"),
+    Capability.ENDPOINT_DISK: impossible("a deployed model's machines have the disk that they have"),
     Capability.ENDPOINT_EXACT: NATIVE,
     Capability.ENDPOINT_ROLLING: NATIVE,
     Capability.ENDPOINT_ROLLBACK: NATIVE,
     Capability.ENDPOINT_AUTH: NATIVE,
-    Capability.ENDPOINT_CAPTURE: _emulated(
+    Capability.ENDPOINT_CAPTURE: emulated(
         "the model's server writes them to the bucket: the service's own log goes to BigQuery"
     ),
-    Capability.ENDPOINT_CAPTURE_SHARE: _emulated("the model's server draws the sample"),
+    Capability.ENDPOINT_CAPTURE_SHARE: emulated("the model's server draws the sample"),
     Capability.ENDPOINT_LOGS: NATIVE,
     Capability.ENDPOINT_IN_PROCESS: ELSEWHERE,
     Capability.ENDPOINT_NATIVE: NATIVE,
-    Capability.MONITOR_CHECKS: _emulated("the monitoring engine runs as a custom job over the captured requests"),
-    Capability.MONITOR_PREDICTIONS: _emulated("the monitoring engine compares the captured answers"),
-    Capability.MONITOR_WINDOW: _emulated("the monitoring engine leaves out what was captured earlier"),
+    Capability.MONITOR_CHECKS: emulated("the monitoring engine runs as a custom job over the captured requests"),
+    Capability.MONITOR_PREDICTIONS: emulated("the monitoring engine compares the captured answers"),
+    Capability.MONITOR_WINDOW: emulated("the monitoring engine leaves out what was captured earlier"),
     Capability.MONITOR_SCHEDULE: NATIVE,
-    Capability.MONITOR_REPORT: _emulated("the monitoring engine draws it, and it lies in the bucket"),
-    Capability.MONITOR_NATIVE: _impossible(
+    Capability.MONITOR_REPORT: emulated("the monitoring engine draws it, and it lies in the bucket"),
+    Capability.MONITOR_NATIVE: impossible(
         "it knows L-infinity and Jensen-Shannon distances only, neither PSI nor KS, and reads BigQuery, so its "
         "verdicts would differ; version 1 is kept as it is, and version 2 is a preview"
     ),

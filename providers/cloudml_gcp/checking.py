@@ -5,11 +5,11 @@ Each kind of thing is asked which of the needed permissions the caller has on it
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import CloudMLError, NotFoundError, ProviderError
+from cloudml.clouds.checking import probed
+from cloudml.errors import NotFoundError, ProviderError
 from cloudml.seam import Finding
 from cloudml_gcp import permissions
 from cloudml_gcp.quotas import findings as quotas
@@ -124,21 +124,9 @@ class Looking:
         return Finding(group=group, subject=subject, ok=not denied, text=text, hint=GRANT)
 
     def _probe(self) -> Finding:
-        """Write an object, read it, remove it."""
-        from uuid import uuid4
-
-        storage, path = self.clients.storage(self.places.root), f"check-{uuid4().hex}"
-        try:
-            storage.write(path, b"cloudml")
-            said = storage.read(path)
-            storage.remove([path])
-        except CloudMLError as error:
-            with suppress(CloudMLError):
-                storage.remove([path])
-            return Finding(group="bucket", subject="objects", ok=False, text=error.message, hint=GRANT)
-        return Finding(
-            group="bucket", subject="objects", ok=said == b"cloudml", text=f"written, read, removed at {storage.url}"
-        )
+        """Whether objects can be written, read and removed."""
+        well, text = probed(self.clients.storage(self.places.root))
+        return Finding(group="bucket", subject="objects", ok=well, text=text, hint="" if well else GRANT)
 
 
 def holds(location: str, region: str) -> bool:

@@ -94,7 +94,7 @@ def lower_endpoint(resource: EndpointResource, settings: GcpSettings) -> dict[st
         "dedicatedEndpointEnabled": True,
         "encryptionSpec": running.encryption(settings),
     }
-    return {"parent": settings.parent, "endpointId": name, "endpoint": running.said(endpoint)}
+    return {"parent": settings.parent, "endpointId": name, "endpoint": words.said(endpoint)}
 
 
 def lower_deployment(resource: EndpointResource, settings: GcpSettings) -> dict[str, Any]:

@@ -8,10 +8,10 @@ comments of google.rpc.Code for statuses, numbers and their HTTP statuses; messa
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds import errors as clouds
+from cloudml.clouds.errors import Meaning
 from cloudml.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -26,7 +26,8 @@ from cloudml.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
 SIGN_IN = "sign in (`gcloud auth application-default login`) or set GOOGLE_APPLICATION_CREDENTIALS"
 GRANT = "grant that permission to this identity; docs/gcp-permissions.md has the whole list"
@@ -34,14 +35,6 @@ ENABLE = "switch the API on: `gcloud services enable aiplatform.googleapis.com c
 QUOTA = "ask for more on the console's page of quotas, or choose another machine or region; spot and GPUs count apart"
 LATER = "try again"
 REGION = "the service is not there in every region: choose another one"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What is raised, and the advice that goes with it."""
-
-    error: type[ProviderError]
-    hint: str = ""
 
 
 EXPIRED = Meaning(AuthenticationError, SIGN_IN)
@@ -185,17 +178,6 @@ def raised(operation: str, error: Exception) -> ProviderError | None:
     return None
 
 
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turn what the client raises into ours.
-
-    Raises:
-        ProviderError: The subclass that the tables name; itself when they name none.
-    """
-    try:
-        yield
-    except Exception as error:
-        ours = raised(operation, error)
-        if ours is None:
-            raise
-        raise ours from error
+def translated(operation: str) -> AbstractContextManager[None]:
+    """Turn what the client raises into ours; see `cloudml.clouds.errors.translated`."""
+    return clouds.translated(operation, raised)

@@ -9,21 +9,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cloudml import clock
 from cloudml.clouds import cards, settling
+from cloudml.clouds.jobs import not_started
 from cloudml.errors import NotFoundError
-from cloudml.status import JobState, JobStatus
 from cloudml_gcp import names
 from cloudml_gcp.states import Told, lift, name_of, native_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cloudml.status import JobStatus
     from cloudml.storage import Storage
     from cloudml_gcp.clients import Clients
     from cloudml_gcp.places import Places
 
-NOT_STARTED = "its code is being sent, or starting it was interrupted"
 SECTION = "jobs"
 JOB = "job"
 """The member of a card that has Vertex AI's name."""
@@ -83,7 +82,7 @@ def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> It
     for name, card in kept.items():
         if name not in known and _ours(card.get("tags", {}), project):
             found_now = described(clients, card[JOB]) if card.get(JOB) else None
-            yield lift(found_now, Told(card=card)) if found_now else _not_started(name, card)
+            yield lift(found_now, Told(card=card)) if found_now else not_started(name, card)
 
 
 def _listed(clients: Clients, condition: str) -> Iterator[dict[str, Any]]:
@@ -101,19 +100,3 @@ def _card(storage: Storage, places: Places, name: str) -> dict[str, Any]:
     with suppress(NotFoundError):  # removed meanwhile
         return cards.read(storage, places.card(SECTION, name))
     return {}
-
-
-def _not_started(name: str, card: Mapping[str, Any]) -> JobStatus:
-    whose = card["tags"]
-    return JobStatus(
-        resource=whose[names.RESOURCE],
-        name=name,
-        project=whose[names.PROJECT],
-        hash=whose.get(names.HASH, ""),
-        state=JobState.UNKNOWN,
-        reason=NOT_STARTED,
-        created=clock.moment(card.get("created")),
-        native=dict(card),
-        parameters=card.get("parameters", {}),
-        outputs=card.get("outputs", {}),
-    )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import clock
 from cloudml.capabilities import Level
+from cloudml.clouds.images import nearest, note, ordered
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
 
@@ -83,7 +84,7 @@ def resolve(path: str, framework: FrameworkSpec | None, use: str, *, gpu: bool, 
             path=f"{path}.framework",
             hint="name an `image` of your own, or let requirements.txt install it on another framework",
         )
-    number = nearest(framework.version, tuple(versions)) if framework else ordered(tuple(versions))[-1]
+    number = nearest(framework.version, versions) if framework else ordered(versions)[-1]
     row = versions[number]
     lies = row.get("gpu" if gpu else "cpu") or row["cpu"]
     uri = f"{repository(settings.region)}-docker.pkg.dev/vertex-ai/{lies}:latest"
@@ -95,32 +96,8 @@ def repository(region: str) -> str:
     return REPOSITORIES.get(region.partition("-")[0], "us")
 
 
-def nearest(version: str, known: tuple[str, ...]) -> str:
-    """Of the *known* versions the newest that is *version*; else the first that is newer; else the newest of all."""
-    numbers = ordered(known)
-    same = [one for one in numbers if f"{one}.".startswith(f"{version}.") or f"{version}.".startswith(f"{one}.")]
-    newer = [one for one in numbers if _number(one) > _number(version)]
-    return same[-1] if same else newer[0] if newer else numbers[-1]
-
-
-def ordered(known: tuple[str, ...]) -> tuple[str, ...]:
-    """Versions, the oldest first."""
-    return tuple(sorted(known, key=_number))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
 def _note(path: str, framework: FrameworkSpec | None, name: str, number: str) -> Note:
-    shown = f"Google's {TITLES[name]} image {number}"
-    if framework is None:
-        return Note(f"{path}.framework", f"none was asked: {shown}, in which any Python runs", Level.NATIVE)
-    if f"{framework.version}.".startswith(f"{number}.") or f"{number}.".startswith(f"{framework.version}."):
-        return Note(f"{path}.framework", shown, Level.NATIVE)
-    return Note(
-        f"{path}.framework", f"{shown}, the nearest to {framework.version}, which it does not have", Level.NATIVE
-    )
+    return note(path, framework, f"Google's {TITLES[name]} image {number}", number)
 
 
 def _dated(path: str, name: str, use: str, number: str) -> Iterator[Note]:
@@ -143,11 +120,11 @@ def _dated(path: str, name: str, use: str, number: str) -> Iterator[Note]:
 def _successor(name: str, use: str, today: date) -> str:
     """What to take in the place of an image that is gone."""
     versions = table()[name, use]
-    living = [one for one in ordered(tuple(versions)) if not _past(versions[one], today)]
+    living = [one for one in ordered(versions) if not _past(versions[one], today)]
     if living:
         return f"its successor is {TITLES[name]} {living[-1]}"
     row = table()[PYTHON, "training"]
-    number = ordered(tuple(row))[-1]
+    number = ordered(row)[-1]
     return (
         f"its successor is the image with Python {number} ({row[number]['cpu']}):"
         f" leave out `framework`, and put {TITLES[name]} into requirements.txt"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
 from cloudml.clouds import cards, words
+from cloudml.clouds.jobs import came_to_nothing
 from cloudml.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -59,15 +60,10 @@ def lower(resource: JobResource, places: Places, settings: GcpSettings) -> Plan:
         UnsupportedError: There is no such machine or image; a word of the `gcp` block is set from the rest of the file.
     """
     there = running.container(resource, settings)
-    job = running.said(running.body(resource, there, places, settings))
+    job = words.said(running.body(resource, there, places, settings))
     merged = words.merge(f"{resource.identity.resource}.gcp", resource.spec.native.get("gcp", {}), job)
     create = Call(running.CREATE, {"parent": settings.parent, "customJob": merged})
     return Plan((running.upload(resource, places), create), tuple(running.notes(resource, there)))
-
-
-def came_to_nothing(state: JobState) -> bool:
-    """Whether a job of the same name may take the place of one in that state."""
-    return state.over and not state.good
 
 
 @dataclass(frozen=True, slots=True)

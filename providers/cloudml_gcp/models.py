@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml import shipping
 from cloudml.clock import moment
-from cloudml.clouds import cards, settling
+from cloudml.clouds import cards, models, settling, words
 from cloudml.clouds.names import shortened
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
@@ -58,7 +57,7 @@ def lower_code(resource: ModelResource) -> dict[str, Any]:
     """What travels to serve the model."""
     source = resource.source
     return {
-        **serving.card(resource),
+        **models.card(resource),
         "code": {"digest": source.digest, "files": len(source.files)} if source else None,
         "requirements": resource.requirements,
     }
@@ -89,7 +88,7 @@ def lower_upload(resource: ModelResource, places: Places, settings: GcpSettings)
         "model": model,
         "serviceAccount": settings.service_account,
     }
-    return dict(running.said(body))
+    return dict(words.said(body))
 
 
 STABLE = (names.PROJECT, names.RESOURCE)
@@ -200,25 +199,7 @@ class GcpModels:
 
     def _lay(self, resource: ModelResource) -> None:
         """Bring the model's files and the code that serves them to the bucket."""
-        from cloudml.storage.parallel import each
-
-        name, storage = native(resource.identity), self._storage
-        folder, artifact = self.places.model(name), self.places.path(resource.artifact)
-        cards.write(storage, self.places.card(SECTION, name), resource.identity.tags)
-        if not storage.copy_folder(artifact, folder):
-            raise NotFoundError(
-                f"`{resource.artifact}` is not there: job `{resource.job}` has not succeeded, or was deleted",
-                operation=COPY,
-                hint="`cloudml up` runs the job",
-            )
-        with shipping.folder() as here:
-            serving.lay_out(resource, here)
-            files = [path for path in here.rglob("*") if path.is_file()]
-            each(
-                lambda file: storage.write(f"{folder}/code/{file.relative_to(here).as_posix()}", file.read_bytes()),
-                files,
-                workers=storage.workers,
-            )
+        models.lay(resource, native(resource.identity), self.places, self._storage, COPY, serving.lay_out)
 
     def _upload(self, resource: ModelResource, upload: Call) -> None:
         """Register the version, and wait until the registry has it.

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import CloudMLError, ProviderError
+from cloudml.errors import ProviderError
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from cloudml.specs import ProjectSpec
     from cloudml_gcp.clients import Clients
@@ -60,16 +59,6 @@ def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
         yield from of_machine(chosen.machine, "endpoint", endpoint.scale.max)
     for name in spec.monitors:
         yield from of_machine(machine(f"monitors.{name}").machine, "job", 1)
-
-
-def of_folder(root: Path) -> tuple[Wanted, ...]:
-    """What the project in a folder uses; nothing where there is none, or it cannot be read."""
-    from cloudml.specs.load import load
-
-    try:
-        return tuple(of_project(load(root)))
-    except CloudMLError:
-        return ()  # `cloudml validate` says what is wrong with it
 
 
 def findings(clients: Clients, wanted: Iterable[Wanted]) -> Iterator[Finding]:

@@ -191,14 +191,6 @@ def encryption(settings: GcpSettings) -> dict[str, str] | None:
     return {"kmsKeyName": settings.kms_key} if settings.kms_key else None
 
 
-def said(value: Any) -> Any:
-    """A request without what was not said: members that are None or hold nothing."""
-    if isinstance(value, dict):
-        kept = {key: said(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if inner not in (None, {}, [])}
-    return [said(inner) for inner in value] if isinstance(value, list) else value
-
-
 def notes(resource: JobResource, there: Container) -> Iterator[Note]:
     """What became of the fields that are not sent as they stand."""
     spec, path = resource.spec, resource.identity.resource

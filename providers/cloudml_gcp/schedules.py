@@ -11,12 +11,13 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudml.capabilities import Capability, Level, Support
-from cloudml.errors import UnsupportedError
+from cloudml.capabilities import Level, Support
+from cloudml.clouds.schedules import listed, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from cloudml.errors import UnsupportedError
     from cloudml_gcp.settings import GcpSettings
 
 ZONE = "Etc/UTC"
@@ -28,6 +29,7 @@ DAYS = range(1, 32)
 WEEK = range(7)
 _LAST = Support(Level.IMPOSSIBLE, "its cron knows neither the last day of a month nor a weekday by its number in it")
 _BOTH = Support(Level.IMPOSSIBLE, "its cron fires when either of two day fields fits, and cannot ask for both")
+HINT = "write a schedule of numbers, with one of the two day fields as `*`"
 
 
 def name(monitor: str, settings: GcpSettings) -> str:
@@ -88,32 +90,12 @@ def expression(cron: str, path: str) -> str:
     every_day, every_weekday = said.days >= {*DAYS}, week >= {*WEEK}
     if said.day_and and not every_day and not every_weekday:
         raise _unsupported(cron, path, _BOTH)
-    days, weekdays = _listed(said.days, DAYS), _listed(week, WEEK)
+    days, weekdays = listed(said.days, DAYS), listed(week, WEEK)
     if not said.day_and and (every_day or every_weekday):
         days = weekdays = "*"  # either fits, and one of them always does
-    fields = (_listed(said.minutes, range(60)), _listed(said.hours, range(24)), days)
-    return f"{' '.join(fields)} {_listed(said.months, range(1, 13))} {weekdays}"
-
-
-def _listed(values: Iterable[int], whole: range) -> str:
-    """Values in a field: ``*`` for all, ranges for three and more in a row."""
-    found = sorted(values)
-    if found == [*whole]:
-        return "*"
-    rows: list[list[int]] = []
-    for value in found:
-        if rows and rows[-1][-1] == value - 1:
-            rows[-1].append(value)
-        else:
-            rows.append([value])
-    return ",".join(f"{row[0]}-{row[-1]}" if len(row) > 2 else ",".join(map(str, row)) for row in rows)  # noqa: PLR2004  two are shorter with a comma
+    fields = (listed(said.minutes, range(60)), listed(said.hours, range(24)), days)
+    return f"{' '.join(fields)} {listed(said.months, range(1, 13))} {weekdays}"
 
 
 def _unsupported(cron: str, path: str, support: Support) -> UnsupportedError:
-    return UnsupportedError(
-        f"Cloud Scheduler cannot honour `{path}`, `{cron}`: {support.reason}",
-        hint="write a schedule of numbers, with one of the two day fields as `*`",
-        path=path,
-        capability=Capability.MONITOR_SCHEDULE,
-        support=support,
-    )
+    return unsupported("Cloud Scheduler", cron, path, support, HINT)

@@ -6,21 +6,18 @@ Vertex AI has copied of the model's folder, and starts `cloudml.runtime.shims.ve
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
-from cloudml.runtime.adapters import CARD
+from cloudml.clouds import models
 from cloudml.runtime.shims.vertex import HEALTH, PORT, PREDICT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from cloudml.resources import ModelResource
     from cloudml_gcp.places import Places
 
-REQUIREMENTS = "requirements.txt"
 DEPLOY_S = 1800
 """For requirements to be installed and the model to be loaded; Vertex AI allows two hours at most."""
 BOOT = f"""\
@@ -74,22 +71,10 @@ def container(image: str, places: Places) -> dict[str, Any]:
     }
 
 
-def card(resource: ModelResource) -> Mapping[str, Any]:
-    """What the shim reads: which code answers, and where it lies in the folder."""
-    return {"predictor": resource.spec.predictor, "source": shipping.SOURCE if resource.source else None}
-
-
 def lay_out(resource: ModelResource, folder: Path) -> None:
     """Write the folder ``code`` of a model into *folder*, which is there and empty.
 
     Raises:
         SpecError: A file of the predictor's code is not what it was when it was collected.
     """
-    from cloudml.packing import pack
-
-    if resource.source is not None:
-        pack(resource.source, folder / shipping.SOURCE)
-    if resource.requirements:
-        shipping.write(folder / REQUIREMENTS, resource.requirements.encode())
-    shipping.write(folder / CARD, json.dumps(card(resource)).encode())
-    shipping.lay_runtime(folder / shipping.RUNTIME)
+    models.lay_code(resource, folder)

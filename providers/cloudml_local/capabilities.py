@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudml.capabilities import NATIVE, Capability, Level, Support
+from cloudml.capabilities import NATIVE, Capability, Support, emulated, impossible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _emulated(reason: str) -> Support:
-    return Support(Level.EMULATED, reason)
-
-
-def _impossible(reason: str) -> Support:
-    return Support(Level.IMPOSSIBLE, reason)
-
-
-HERE = _emulated("runs on this computer, whatever machine is asked for")
-THIS_PYTHON = _emulated("runs in this Python with the packages that are installed, whatever image is asked for")
-ONE_NODE = _impossible("one computer is one node")
-STEADY = _emulated("the least of the range, and at least one process, answers; the number does not follow the traffic")
+HERE = emulated("runs on this computer, whatever machine is asked for")
+THIS_PYTHON = emulated("runs in this Python with the packages that are installed, whatever image is asked for")
+ONE_NODE = impossible("one computer is one node")
+STEADY = emulated("the least of the range, and at least one process, answers; the number does not follow the traffic")
 
 CAPABILITIES: Mapping[Capability, Support] = {
     Capability.DATASET_FILES: NATIVE,
-    Capability.DATASET_REMOTE: _emulated("the files are downloaded into the state folder"),
+    Capability.DATASET_REMOTE: emulated("the files are downloaded into the state folder"),
     Capability.DATASET_LABEL: NATIVE,
     Capability.JOB_PYTHON: NATIVE,
     Capability.JOB_SHELL: NATIVE,
@@ -40,7 +32,7 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.JOB_DISK: HERE,
     Capability.JOB_EXACT: HERE,
     Capability.JOB_NODES: ONE_NODE,
-    Capability.JOB_SPOT: _emulated("runs on this computer, which costs nothing and is not taken away"),
+    Capability.JOB_SPOT: emulated("runs on this computer, which costs nothing and is not taken away"),
     Capability.JOB_TIMEOUT: NATIVE,
     Capability.JOB_ENVIRONMENT: NATIVE,
     Capability.JOB_CANCEL: NATIVE,
@@ -52,7 +44,7 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MODEL_BARE: NATIVE,
     Capability.MODEL_REQUIREMENTS: NATIVE,
     Capability.MODEL_GATE: NATIVE,
-    Capability.ENDPOINT_INSTANCES: _emulated("so many processes on this computer answer at one port"),
+    Capability.ENDPOINT_INSTANCES: emulated("so many processes on this computer answer at one port"),
     Capability.ENDPOINT_AUTOSCALE: STEADY,
     Capability.ENDPOINT_SLEEP: STEADY,
     Capability.ENDPOINT_MACHINE: HERE,
@@ -70,7 +62,7 @@ CAPABILITIES: Mapping[Capability, Support] = {
     Capability.MONITOR_CHECKS: NATIVE,
     Capability.MONITOR_PREDICTIONS: NATIVE,
     Capability.MONITOR_WINDOW: NATIVE,
-    Capability.MONITOR_SCHEDULE: _emulated("runs while the endpoint is up, started by the endpoint's own process"),
+    Capability.MONITOR_SCHEDULE: emulated("runs while the endpoint is up, started by the endpoint's own process"),
     Capability.MONITOR_REPORT: NATIVE,
-    Capability.MONITOR_NATIVE: _impossible("there is no vendor here, and the monitoring engine is the only one"),
+    Capability.MONITOR_NATIVE: impossible("there is no vendor here, and the monitoring engine is the only one"),
 }

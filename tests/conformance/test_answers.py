@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import connected, project_folder
+from conforming import connected, project_folder
 from sample import ENDPOINT, MODEL, ROWS, TABLE, job
 
 from cloudml.capabilities import Capability

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conftest import project_folder
+from conforming import project_folder
 from sample import ENDPOINT, MODEL, TABLE, job, monitor
 
 from cloudml.client import Client

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import conftest
+import conforming
 import test_accounting as accounting
 
 from cloudml import plugins
@@ -21,8 +21,8 @@ from cloudml import plugins
 def main() -> None:
     for name in plugins.names():
         with tempfile.TemporaryDirectory() as folder:
-            root = conftest.project_folder(Path(folder) / "project")
-            with conftest.connected(name, root) as client:
+            root = conforming.project_folder(Path(folder) / "project")
+            with conforming.connected(name, root) as client:
                 found = accounting.table(client, accounting.full_project(client))
         accounting.golden(name).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 

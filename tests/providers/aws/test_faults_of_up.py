@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from faulty import answer, converges, lay_out
 from sample import SETTINGS
 
 from cloudml.errors import (
@@ -36,13 +37,6 @@ print("resumed" if seen.exists() else "began", flush=True)
 seen.write_text("yes")
 print("epoch 1", flush=True)
 (job.outputs["model"] / "number.txt").write_text("2")
-"""
-PREDICT = """
-class Predictor:
-    def __init__(self, model):
-        self.number = float((model / "number.txt").read_text())
-    def predict(self, instances):
-        return [self.number * row["x"] for row in instances]
 """
 PROJECT: dict[str, Any] = {
     "project": "faulty",
@@ -76,8 +70,7 @@ class There:
 
 @pytest.fixture
 def there(tmp_path):
-    for name, text in {"a.csv": "x\n1\n", "train.py": TRAIN, "predict.py": PREDICT}.items():
-        (tmp_path / name).write_text(text)
+    lay_out(tmp_path, TRAIN)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
     target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
@@ -138,7 +131,7 @@ def test_a_fault_is_told_with_what_to_do_and_the_next_up_converges(there, name: 
     assert caught.value.hint
     assert hint in caught.value.hint
     there.aws.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 def lost(operation: str) -> Callable[[Double], Any]:
@@ -168,7 +161,7 @@ def test_faults_that_pass_are_not_seen(there, name: str) -> None:
     there.session.up()
     assert all(fault.struck for fault in faults)
     there.aws.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 def test_what_was_done_without_an_answer_in_time_is_not_done_twice(there) -> None:
@@ -176,7 +169,7 @@ def test_what_was_done_without_an_answer_in_time_is_not_done_twice(there) -> Non
     faults = [there.aws.faults.happen("hold", f"sagemaker:{operation}") for operation in operations]
     there.with_client(patience=Patience(answer_s=1.0)).session.up()
     assert all(fault.struck for fault in faults)
-    converges(there)
+    converges(there.session)
 
 
 def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the_next_one(there) -> None:
@@ -193,7 +186,7 @@ def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the
         assert caught.value.operation == action
         assert "grant" in caught.value.hint
         there.aws.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
@@ -201,7 +194,7 @@ def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
     there.session.up()
     (name,) = (one.name for one in there.session.status() if one.resource == "jobs.train")
     assert {"began", "resumed"} <= set(there.session.provider.logs.read("jobs", name, "").lines)
-    converges(there)
+    converges(there.session)
 
 
 def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_converges(there) -> None:
@@ -211,10 +204,10 @@ def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_co
     with pytest.raises(RunFailedError, match=r"endpoints\.two") as caught:
         there.session.up()
     assert caught.value.hint
-    assert answer(there) == b'{"predictions":[2.0]}'
+    assert answer(there.session) == b'{"predictions":[2.0]}'
     there.aws.faults.clear()
-    converges(there)
-    assert answer(there) == b'{"predictions":[3.0]}'
+    converges(there.session)
+    assert answer(there.session) == b'{"predictions":[3.0]}'
 
 
 def test_a_spot_job_that_no_machine_was_free_for_is_told_and_runs_when_there_is_one(there) -> None:
@@ -223,23 +216,9 @@ def test_a_spot_job_that_no_machine_was_free_for_is_told_and_runs_when_there_is_
     with pytest.raises(RunFailedError, match="no spot machine was free"):
         looking_seldom.session.up()
     there.aws.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 def steady(spec: ProjectSpec) -> ProjectSpec:
     """The project with a job that no machine is taken away from."""
     return spec.model_copy(update={"jobs": {"train": spec.jobs["train"].model_copy(update={"spot": False})}})
-
-
-def answer(there: There) -> bytes:
-    asked = {"content_type": "application/json", "accept": "application/json"}
-    return there.session.provider.endpoints.invoke("faulty-two", b'{"instances":[{"x":1}]}', **asked).body
-
-
-def converges(there: There) -> None:
-    """One `up` finishes it, another finds nothing to do, and there is one of each thing."""
-    there.session.up()
-    again = there.session.up()
-    assert again.reused == set(again.statuses)
-    found = [one.resource for one in there.session.status() if one.resource in again.statuses and one.state.good]
-    assert sorted(set(found)) == sorted(again.statuses)

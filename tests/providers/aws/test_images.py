@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from cloudml.clouds.images import nearest
 from cloudml.errors import UnsupportedError
 from cloudml.specs import FrameworkSpec
 from cloudml_aws import images
@@ -46,7 +47,7 @@ def test_a_version_that_sagemaker_does_not_have_is_translated_and_said() -> None
     [("2", "2.10.0"), ("2.9", "2.9.0"), ("2.1", "2.1.0"), ("2.95", "2.10.0"), ("1.0", "1.9"), ("2.2", "2.9.0")],
 )
 def test_the_newest_that_is_the_version_else_the_next_newer_else_the_newest(asked: str, found: str) -> None:
-    assert images.nearest(asked, ("2.9.0", "1.9", "2.10.0", "2.1.0")) == found
+    assert nearest(asked, ("2.9.0", "1.9", "2.10.0", "2.1.0"), images.same) == found
 
 
 def test_without_a_framework_any_python_runs_in_the_newest_of_scikit_learn() -> None:

@@ -10,6 +10,7 @@ import pytest
 from deploying import HASH, PLACES
 from working import NAME, connected, job
 
+from cloudml.clouds.jobs import NOT_STARTED
 from cloudml.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -21,7 +22,6 @@ from cloudml.errors import (
 )
 from cloudml.progress import SILENT
 from cloudml.status import JobState
-from cloudml_aws.finding import NOT_STARTED
 from cloudml_aws.kinds import PROCESSING, TRAINING
 
 MODEL = {"outputs": ("model",)}

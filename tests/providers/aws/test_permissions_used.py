@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import project_folder
+from conforming import project_folder
 from sample import ENDPOINT, MODEL, TABLE, job, monitor, script
 
 from cloudml.client import Client

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from faulty import TRAIN, answer, converges, lay_out, project
 from sample import SETTINGS
 
 from cloudml.errors import (
@@ -31,35 +32,6 @@ from cloudml_azure.double.services import TABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAIN = """
-from cloudml import runtime
-job = runtime.job()
-seen = job.checkpoints / "seen"
-print("resumed" if seen.exists() else "began", flush=True)
-seen.write_text("yes")
-print("epoch 1", flush=True)
-(job.outputs["model"] / "number.txt").write_text("2")
-job.log_metric("number", 2)
-"""
-PREDICT = """
-class Predictor:
-    def __init__(self, model):
-        self.number = float((model / "number.txt").read_text())
-    def predict(self, instances):
-        return [self.number * row["x"] for row in instances]
-"""
-PROJECT: dict[str, Any] = {
-    "project": "faulty",
-    "targets": {"there": {"provider": "azure", **SETTINGS["azure"]}},
-    "datasets": {"table": {"name": "table", "path": "a.csv"}},
-    "jobs": {"train": {"name": "train", "script": "train.py", "inputs": {"table": "datasets.table"},
-                       "outputs": ["model"], "metrics": ["number"], "spot": True}},
-    "models": {"two": {"name": "two", "source": "jobs.train.model", "predictor": "predict.py:Predictor"}},
-    "endpoints": {"two": {"name": "two", "model": "models.two", "capture": 1.0, "instances": {"min": 1, "max": 2}}},
-    "monitors": {"drift": {"name": "drift", "endpoint": "endpoints.two", "baseline": "datasets.table",
-                           "schedule": "0 6 * * 1", "checks": [{"metric": "missing", "max": 0.5}]}},
-}  # fmt: skip
-
 
 @dataclass
 class There:
@@ -72,9 +44,8 @@ class There:
 
 @pytest.fixture
 def there(tmp_path):
-    for name, text in {"a.csv": "x\n1\n", "train.py": TRAIN, "predict.py": PREDICT}.items():
-        (tmp_path / name).write_text(text)
-    spec = ProjectSpec.model_validate(PROJECT)
+    lay_out(tmp_path)
+    spec = ProjectSpec.model_validate(project("azure"))
     target = resolve(spec, "there", environ={})
     with double(**{name: SETTINGS["azure"][name] for name in NAMED}) as azure:
         clients = Clients(
@@ -139,7 +110,7 @@ def test_a_fault_is_told_with_what_to_do_and_the_next_up_converges(there, name: 
     assert caught.value.hint
     assert hint in caught.value.hint
     there.azure.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 PASSING: dict[str, Callable[[Double], Any]] = {
@@ -169,7 +140,7 @@ def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
     assert fault.struck
     assert up.metrics["jobs.train.number"] == 2
     there.azure.faults.clear()
-    converges(there)
+    converges(there.session)
 
 
 def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converges(there) -> None:
@@ -178,10 +149,10 @@ def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converge
     there.azure.faults.domain("quota", "faulty-two-*", times=None)
     with pytest.raises(RunFailedError, match=r"endpoints\.two.*OutOfQuota"):
         there.session.up()
-    assert answer(there) == b'{"predictions":[2.0]}'
+    assert answer(there.session) == b'{"predictions":[2.0]}'
     there.azure.faults.clear()
-    converges(there)
-    assert answer(there) == b'{"predictions":[3.0]}'
+    converges(there.session)
+    assert answer(there.session) == b'{"predictions":[3.0]}'
 
 
 def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_finds_them(there) -> None:
@@ -207,17 +178,3 @@ def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_f
     rare |= {f"{permissions.ML}/jobs/cancel/action", f"{permissions.ML}/experiments/runs/read", *permissions.IMPLIED}
     assert used - {*permissions.CHECKING} - listed == set()
     assert listed - used - rare == set()
-
-
-def answer(there: There) -> bytes:
-    asked = {"content_type": "application/json", "accept": "application/json"}
-    return there.session.provider.endpoints.invoke("faulty-two", b'{"instances":[{"x":1}]}', **asked).body
-
-
-def converges(there: There) -> None:
-    """One `up` finishes it, another finds nothing to do, and there is one of each thing."""
-    there.session.up()
-    again = there.session.up()
-    assert again.reused == set(again.statuses)
-    found = [one.resource for one in there.session.status() if one.resource in again.statuses and one.state.good]
-    assert sorted(set(found)) == sorted(again.statuses)

@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev
+AREAS := startup transfer jobs drift serving
 export PYTHONDONTWRITEBYTECODE :=  # the tests start hundreds of interpreters: what one has compiled, the next one reads
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-clouds test browser toolkits check bench docs lock clean
+.PHONY: help install demo demo-clouds test browser toolkits check bench bench-peers docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -57,11 +58,15 @@ demo-clouds: install  ## the same example at every provider, in one table; each 
 	$(BIN)/python examples/flights/fetch.py
 	$(BIN)/python examples/flights/clouds.py
 
-bench: install  ## the benchmarks: ratios, each measured in one run
-	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done
+bench: install  ## the benchmarks: ratios, each measured in one run, and docs/performance.md
+	@for area in $(AREAS); do $(BIN)/python benchmarks/$$area.py || exit 1; done
+	$(BIN)/python docs/generate.py
+
+bench-peers: install  ## what the benchmarks stand beside, each in an environment of its own in .bench
+	$(BIN)/python benchmarks/peers.py
 
 docs: install  ## write the generated pages anew
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove what `make` made
-	rm -rf .venv .browser .toolkits .tfstub tests/browser/node_modules
+	rm -rf .venv .browser .toolkits .tfstub .bench tests/browser/node_modules

@@ -1,46 +1,68 @@
 """How long a command keeps you waiting before it does anything: ratios to importing click, in one run.
 
-`cloudml --help` must take at most three times as long as ``python -c "import click"``.
+python benchmarks/startup.py [--rounds 15]
 """
 
-import statistics
-import subprocess
+from __future__ import annotations
+
+import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROUNDS = 15
-LIMIT = 3.0
-PYTHON = sys.executable
-CLOUDML = str(Path(PYTHON).parent / "cloudml")
+import measuring
+from measuring import at_most, child, row
+
+PYTHON = Path(sys.executable)
+CLOUDML = PYTHON.parent / "cloudml"
+FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
+CLICK = "import click"
+PEERS = {
+    "zenml": ("zenml", "--help"),
+    "mlflow": ("mlflow", "--help"),
+    "sky": ("sky", "--help"),
+    "dstack": ("dstack", "--help"),
+}
+HELP = "cloudml --help"
+PLANS = ("local", "aws-dev", "azure-dev", "gcp-dev")
 
 
-def seconds(command, cwd):
-    began = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+def ours(project: Path) -> dict[str, list[str | Path]]:
+    commands: dict[str, list[str | Path]] = {
+        HELP: [CLOUDML, "--help"],
+        "cloudml job --help": [CLOUDML, "job", "--help"],
+    }
+    commands["cloudml validate"] = [CLOUDML, "validate", "-C", project]
+    for target in PLANS:
+        commands[f"cloudml plan --on {target}"] = [CLOUDML, "plan", "--on", target, "-C", project]
+    return commands
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([CLOUDML, "init", folder], check=True, capture_output=True)
-        commands = {
-            'python -c "import click"': [PYTHON, "-c", "import click"],
-            "cloudml --help": [CLOUDML, "--help"],
-            "cloudml job --help": [CLOUDML, "job", "--help"],
-            "cloudml validate": [CLOUDML, "validate"],
-            "cloudml plan": [CLOUDML, "plan"],
-        }
-        taken = {name: [] for name in commands}
-        for _ in range(ROUNDS):  # in turns, so that a busy moment hits all alike
-            for name, command in commands.items():
-                taken[name].append(seconds(command, folder))
-    base = statistics.median(taken['python -c "import click"'])
-    for name, values in taken.items():
-        print(f"{name:<28} {statistics.median(values) / base:5.2f} x")
-    ratio = statistics.median(taken["cloudml --help"]) / base
-    sys.exit(f"cloudml --help takes {ratio:.2f} times as long; at most {LIMIT}" if ratio > LIMIT else 0)
+def theirs() -> dict[str, list[str | Path]]:
+    return {
+        " ".join(words): [python.parent / words[0], *words[1:]]
+        for name, words in PEERS.items()
+        if (python := measuring.peer(name))
+    }
+
+
+def main() -> None:
+    rounds = measuring.arguments(__doc__, rounds=15).parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder, measuring.area("startup") as area:
+        project = Path(folder) / "flights"
+        shutil.copytree(FLIGHTS, project, ignore=shutil.ignore_patterns(".cloudml"))
+        commands = {CLICK: [PYTHON, "-c", "import click"], **ours(project), **theirs()}
+        for command in commands.values():
+            child(command)  # bytecode is written, digests are kept, pages are in memory
+        cases = {name: (lambda command=command: child(command).seconds) for name, command in commands.items()}
+        taken = measuring.in_turn(cases, rounds)
+        for name in ours(project):
+            target = at_most(3 if name == HELP else 8)
+            area.add(row(name, "s", taken[name], target, **{CLICK: taken[CLICK]}))
+        for name in theirs():
+            area.add(row(HELP, "s", taken[HELP], at_most(1), **{name: taken[name]}))
+        for name in PEERS.keys() - {one.split()[0] for one in theirs()}:
+            area.leave_out(name, "not installed: make bench-peers")
 
 
 if __name__ == "__main__":

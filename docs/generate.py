@@ -6,7 +6,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudml import plugins
 from cloudml.capabilities import Capability, Level
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
+BENCHMARKS = HERE.parent / "benchmarks"
 SIGNS = {Level.NATIVE: "yes", Level.EMULATED: "emulated", Level.MISSING: "not yet", Level.IMPOSSIBLE: "no"}
 
 
@@ -192,11 +193,41 @@ def _code(text: str) -> str:
     return "<br>".join(f"`{name} = {kind}`" for name, kind in fields)
 
 
+def performance() -> str:
+    """docs/performance.md: what each benchmark found last, with what dominated and what was done about it."""
+    areas = json.loads((BENCHMARKS / "results.json").read_text("utf-8"))
+    lines = [*(BENCHMARKS / "profiles" / "README.md").read_text("utf-8").splitlines()]
+    for name, area in areas.items():
+        lines += ["", *(BENCHMARKS / "profiles" / f"{name}.md").read_text("utf-8").splitlines(), ""]
+        lines += [f"`python benchmarks/{name}.py`, {area['date']}, on {area['machine']}.", ""]
+        lines += ["| what | beside | ours | theirs | ratio (spread) | target |", "|---|---|---|---|---|---|"]
+        lines += [_measured(row) for row in area["rows"]]
+        lines += [f"\nLeft out: {what}: {why}." for what, why in area["left_out"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _measured(row: dict[str, Any]) -> str:
+    """A row of benchmarks/results.json as a row of a table."""
+    theirs = _figure(row["theirs"], row["unit"]) if row["beside"] else ""
+    ratio = f"{_ratio(row['figure'])} ({_ratio(row['low'])} to {_ratio(row['high'])})" if row["beside"] else ""
+    target = f"{row['target']}: {row['verdict']}" if row["target"] else ""
+    return f"| {row['name']} | {row['beside']} | {_figure(row['ours'], row['unit'])} | {theirs} | {ratio} | {target} |"
+
+
+def _figure(figure: float, unit: str) -> str:
+    return f"{figure:.3g} {unit}" if figure < 100 else f"{figure:,.0f} {unit}"
+
+
+def _ratio(figure: float) -> str:
+    return f"1/{1 / figure:.0f}" if 0 < figure <= 0.1 else f"{figure:.2f}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "support.md": support,
     "aws-permissions.md": aws_permissions,
     "azure-permissions.md": azure_permissions,
     "gcp-permissions.md": gcp_permissions,
+    "performance.md": performance,
     **{f"../terraform/modules/{module}/README.md": partial(module_page, module) for module in ("aws", "azure", "gcp")},
 }
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import ProviderNotFoundError
+from cloudml.specs.base import PROVIDERS
 from cloudml.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
     from cloudml.seam import Plugin
 
 GROUP = "cloudml.providers"
+OURS = {name: f"cloudml_{name}" for name in PROVIDERS}
+"""The packages that come with cloudml, which need not be searched for in the metadata of everything installed."""
 
 
 @cache
 def _found() -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
@@ -33,6 +39,9 @@ def plugin(name: str) -> Plugin[Any]:
     Raises:
         ProviderNotFoundError: There is none, or it cannot be imported.
     """
+    if name in OURS:
+        found: Plugin[Any] = import_module(OURS[name]).PLUGIN
+        return found
     entry = _found().get(name)
     if entry is None:
         guess = nearest(name, names())

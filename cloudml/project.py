@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import targets
 from cloudml.client import Client
-from cloudml.errors import UnsupportedError
+from cloudml.errors import SpecError, UnsupportedError
 from cloudml.events import silent
-from cloudml.rehearsal import RehearsalResult, rehearse
 from cloudml.seam import Context
 from cloudml.session import ProjectPlan, Session
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from cloudml.down import DownResult
     from cloudml.events import Listener
+    from cloudml.rehearsal import RehearsalResult
     from cloudml.specs import ProjectSpec
     from cloudml.status import Status
     from cloudml.up import UpResult
@@ -145,6 +145,8 @@ class Project:
         Raises:
             UnsupportedError: The provider has no double.
         """
+        from cloudml.rehearsal import rehearse
+
         target = targets.resolve(self.spec, on)
         if target.plugin.rehearse is None:
             raise UnsupportedError(
@@ -163,9 +165,22 @@ def load(path: Path | str = ".") -> Project:
     """
     from pathlib import Path
 
-    from cloudml import plugins
-    from cloudml.specs.load import load as load_spec
-
     given = Path(path)
     file = (given / "cloudml.yaml" if given.is_dir() else given).absolute()
-    return Project(spec=load_spec(file, providers=plugins.names()), root=file.parent, file=file)
+    return Project(spec=_read(file), root=file.parent, file=file)
+
+
+def _read(file: Path) -> ProjectSpec:
+    """What stands in a project file.
+
+    Who else's blocks may stand in it is looked up when one does: that is read from the metadata of all that is
+    installed.
+    """
+    from cloudml.specs.load import load as load_spec
+
+    try:
+        return load_spec(file)
+    except SpecError:
+        from cloudml import plugins
+
+        return load_spec(file, providers=plugins.names())

@@ -9,20 +9,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudml import down as downs
 from cloudml.errors import AlreadyExistsError
 from cloudml.events import silent
 from cloudml.graph import Action, Builder, Step, judge, leans_on, needed, present, service, steps
 from cloudml.identity import Contents
 from cloudml.resources import VERSIONED, Identity, JobResource
 from cloudml.seam import Context
-from cloudml.up import Up, UpResult
 from cloudml.waiting import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from cloudml.down import DownResult
     from cloudml.events import Listener
     from cloudml.progress import Progress
     from cloudml.seam import Provider, RunsInProcess
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from cloudml.status import JobStatus, Status
     from cloudml.storage import DigestCache
     from cloudml.targets import Target
+    from cloudml.up import UpResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +133,22 @@ class Session:
 
     def up(self, only: Iterable[str] = (), listener: Listener = silent) -> UpResult:
         """Bring *only* and what it leans on into being; everything when that is empty. See `cloudml.up.Up.run`."""
+        from cloudml.up import Up
+
         plan = self._verified(self._steps(tuple(only), look=False))
         return Up(self.provider, self.waiter, listener).run(plan, self.target.name)
 
     def status(self) -> tuple[Status, ...]:
         """All that the project has at the target, also what the file no longer mentions."""
-        return tuple(downs.everything(self.provider, self.spec.project))
+        from cloudml.down import everything
 
-    def down(self, listener: Listener = silent) -> downs.DownResult:
+        return tuple(everything(self.provider, self.spec.project))
+
+    def down(self, listener: Listener = silent) -> DownResult:
         """Remove all that the project has at the target. See `cloudml.down.down`."""
-        return downs.down(self.provider, self.spec.project, self.target.name, listener)
+        from cloudml.down import down
+
+        return down(self.provider, self.spec.project, self.target.name, listener)
 
     def builder(self, only: Iterable[str] = ()) -> Builder:
         """Makes the resources of *only*, with the content of the files as they are now."""

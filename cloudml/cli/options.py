@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,9 +60,19 @@ class Call:
 
     @property
     def project(self) -> Project:
-        from cloudml.project import load
+        from cloudml.cli.starting import quickly
 
-        return load(self.folder)
+        with quickly():
+            from cloudml import plugins
+            from cloudml.errors import ProviderNotFoundError
+            from cloudml.project import load
+            from cloudml.targets import LOCAL
+
+            project = load(self.folder)
+            written = project.spec.targets.get(self.target)
+            with suppress(ProviderNotFoundError):  # told when the target is opened, which `validate` does not
+                plugins.plugin(written.provider if written else LOCAL)
+        return project
 
     @property
     def client(self) -> Client:

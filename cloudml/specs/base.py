@@ -42,11 +42,14 @@ PROVIDERS = ("local", "aws", "azure", "gcp")
 
 
 class Spec(BaseModel):
-    """A frozen record of what was asked; unknown fields are refused."""
+    """A frozen record of what was asked; unknown fields are refused.
+
+    One that a project file only has within another is derived with `defer_build`: its own validator is made when the
+    first one is made in Python.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True, validate_default=True,
-        allow_inf_nan=False,
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from cloudml.specs.base import Name, Spec
 
 
-class DatasetSpec(Spec):
+class DatasetSpec(Spec, defer_build=True):
     """Files that jobs read, versioned by their content."""
 
     name: Name

@@ -45,7 +45,7 @@ Instances = Annotated[
 ]
 
 
-class EndpointSpec(WithNative):
+class EndpointSpec(WithNative, defer_build=True):
     """A model that answers requests."""
 
     name: Name

@@ -37,7 +37,7 @@ class FrameworkSpec(Spec):
     """Its version, as far as it matters: ``1.5``. In quotes, since YAML reads 1.10 as the number 1.1."""
 
 
-class JobSpec(WithNative):
+class JobSpec(WithNative, defer_build=True):
     """A script that reads inputs and writes outputs; a job with an output `model` is a training job."""
 
     name: Name

@@ -16,7 +16,6 @@ from cloudml.specs.files import missing_files
 from cloudml.specs.integrity import integrity, together
 from cloudml.specs.project import SECTIONS, ProjectSpec
 from cloudml.specs.secrets import secrets
-from cloudml.specs.sentences import Sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -126,7 +125,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self.dropped: set[Keys] = set()
         self._providers = providers
-        self._sentences = Sentences(document, providers)
+        self._document = document
         self._rest: dict[str, Any] = deepcopy(document.value)
 
     def project(self) -> ProjectSpec:
@@ -151,10 +150,13 @@ class _Reading:
 
     def _take(self, mistakes: Sequence[Mapping[str, Any]]) -> None:
         """Notes the mistakes of one validation, but for those that only follow from what was dropped before."""
+        from cloudml.specs.sentences import Sentences  # half as long again to import as a right file takes to read
+
+        sentences = Sentences(self._document, self._providers)
         dropped_before = frozenset(self.dropped)
         changed = False
         for mistake in mistakes:
-            found = self._sentences.problem(mistake)
+            found = sentences.problem(mistake)
             if _place(found.path) not in dropped_before and not _is_echo(mistake):
                 self.problems.append(found)
             changed |= self._drop(found.path, missing=mistake["type"] == "missing")

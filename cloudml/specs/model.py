@@ -10,7 +10,7 @@ from cloudml.specs.base import Name, Spec, ThresholdText
 from cloudml.specs.references import MetricReference, OutputReference
 
 
-class ModelSpec(Spec):
+class ModelSpec(Spec, defer_build=True):
     """A job's output, registered as a version once its requirements are met."""
 
     name: Name

@@ -98,11 +98,11 @@ _ADVICE: Mapping[str, str] = {
     "undefined alias": "`*` begins an alias; text that begins with it needs quotes",
 }
 
-_BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BAD_CHARACTER = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def _line_of_bad_character(text: str) -> int:
-    match = _BAD_CHARACTER.search(text)
+    match = re.search(_BAD_CHARACTER, text)
     return text.count("\n", 0, match.start()) + 1 if match else 1
 
 

@@ -27,7 +27,7 @@ def _named(section: Any) -> Any:
     return {key: {"name": key, **value} if isinstance(value, Mapping) else value for key, value in section.items()}
 
 
-class TargetSpec(Spec, extra="allow"):
+class TargetSpec(Spec, extra="allow", defer_build=True):
     """Where a project can run: a provider and its settings, which the provider checks."""
 
     provider: Name

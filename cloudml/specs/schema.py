@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.specs import shape
 from cloudml.specs.base import PROVIDERS
+from cloudml.specs.described import descriptions
 from cloudml.specs.project import SECTIONS, ProjectSpec
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def schema(*, providers: Iterable[str] = ()) -> dict[str, Any]:
         providers: Names of installed providers, beside the four of cloudml, whose blocks are allowed.
     """
     made = ProjectSpec.model_json_schema(by_alias=False)
+    _describe(made)
     definitions = {name: _as_written(value) for name, value in made.pop("$defs").items()}
     blocks = {name: _block(name) for name in sorted({*PROVIDERS, *providers})}
     for definition in definitions.values():
@@ -35,6 +37,14 @@ def schema(*, providers: Iterable[str] = ()) -> dict[str, Any]:
         definitions[name]["required"].remove("name")
     head = {"$schema": DIALECT, "$id": ID, "title": "cloudml project file"}
     return {**head, **{key: value for key, value in _as_written(made).items() if key != "title"}, "$defs": definitions}
+
+
+def _describe(made: dict[str, Any]) -> None:
+    """Put beside each field what the docstring behind it says."""
+    for model in shape.NOUNS:
+        properties = made["properties"] if model is ProjectSpec else made["$defs"][model.__name__]["properties"]
+        for name, text in descriptions(model).items():
+            properties[name]["description"] = text
 
 
 def _resources() -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.specs import shape
 from cloudml.specs.base import METRIC, NAME, PARAMETER, PORT, PROJECT, VARIABLE
+from cloudml.specs.described import descriptions
 from cloudml.specs.document import Problem
 from cloudml.specs.native import WithNative
 from cloudml.specs.project import SECTIONS
@@ -134,7 +135,7 @@ def _unknown(mistake: Mistake) -> tuple[str, str]:
 
 def _missing(mistake: Mistake) -> tuple[str, str]:
     here = shape.place(mistake.path)
-    description = here.model.model_fields[mistake.field].description or ""
+    description = descriptions(here.model).get(mistake.field, "")
     return f"`{mistake.field}` is missing: {shape.NOUNS[here.model]} needs it", description.replace("``", "`")
 
 

@@ -13,14 +13,36 @@ pushing          files to the store: `blobs` sends contents, `origins` fetches r
 pulling          files from the store
 sweeping         contents that nothing names
 ===============  ===================================================================
+
+Names are imported on first use: a plan reads files and sends none.
 """
 
-from cloudml.storage.digests import DigestCache
-from cloudml.storage.manifest import Entry, Manifest
-from cloudml.storage.pulling import Pulled
-from cloudml.storage.pushing import Pushed
-from cloudml.storage.scanning import scan
-from cloudml.storage.store import Listed, Storage
-from cloudml.storage.sweeping import Swept
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudml.storage.digests import DigestCache
+    from cloudml.storage.manifest import Entry, Manifest
+    from cloudml.storage.pulling import Pulled
+    from cloudml.storage.pushing import Pushed
+    from cloudml.storage.scanning import scan
+    from cloudml.storage.store import Listed, Storage
+    from cloudml.storage.sweeping import Swept
+
+_HOME = {
+    "DigestCache": "digests", "Entry": "manifest", "Listed": "store", "Manifest": "manifest", "Pulled": "pulling",
+    "Pushed": "pushing", "Storage": "store", "Swept": "sweeping", "scan": "scanning",
+}  # fmt: skip
 
 __all__ = ["DigestCache", "Entry", "Listed", "Manifest", "Pulled", "Pushed", "Storage", "Swept", "scan"]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

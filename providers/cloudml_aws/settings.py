@@ -19,7 +19,7 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 class AwsSettings(BaseModel):
     """An account's region, bucket and role, and how jobs and endpoints are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     region: str = Field(pattern=r"^[a-z]{2,5}(-[a-z]+)+-\d$", examples=["eu-west-1"])
     """The region of everything, the bucket's as well."""

@@ -16,7 +16,7 @@ LONGEST_ANSWER_S = 180
 class AzureSettings(BaseModel):
     """A workspace, its storage, and how jobs and endpoints are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     subscription_id: str = Field(
         pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",

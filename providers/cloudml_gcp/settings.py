@@ -15,7 +15,7 @@ ImageUri = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:\d+)?/\S+$",
 class GcpSettings(BaseModel):
     """A project's region, bucket and service account, and how jobs and endpoints are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     project_id: str = Field(pattern=r"^[a-z][a-z0-9.:-]{2,61}[a-z0-9]$", examples=["acme"])
     """The project's id, not its number."""

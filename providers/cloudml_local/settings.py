@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class LocalSettings(BaseModel):
     """Where things lie, and how much of this computer jobs may take."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: str = Field(default=".cloudml", min_length=1)
     """The folder for everything that is made, relative to the project's folder."""

@@ -206,3 +206,30 @@ def test_plugins_can_be_read_without_an_sdk_or_an_account() -> None:
     program = "from cloudml import plugins; [plugins.plugin(name).capabilities for name in plugins.names()]"
     loaded = {name.partition(".")[0] for name in loaded_by(program)}
     assert not loaded & {*HEAVY, *SDKS}
+
+
+TARGETS = """
+targets:
+  aws: {provider: aws, region: eu-west-1, bucket: acme-ml, role_arn: "arn:aws:iam::111122223333:role/cloudml"}
+  azure: {provider: azure, subscription_id: "00000000-0000-0000-0000-000000000000", resource_group: ml,
+          workspace: acme, region: westeurope, storage_account: acmeml, container: cloudml}
+  gcp: {provider: gcp, project_id: acme, region: europe-west4, bucket: acme-ml,
+        service_account: cloudml@acme.iam.gserviceaccount.com}
+"""
+
+
+@pytest.mark.parametrize("target", ["local", "aws", "azure", "gcp"])
+def test_a_plan_loads_only_what_a_plan_needs(target: str, tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.argv[1:] = ['plan', '--on', {target!r}, '--no-live'];from cloudml.cli import main; main()"
+    )
+    from cloudml.starter import write
+
+    write(tmp_path, "irises")
+    file = tmp_path / "cloudml.yaml"
+    file.write_text(file.read_text("utf-8") + TARGETS, "utf-8")
+    loaded = loaded_by(program, cwd=tmp_path)
+    assert {"cloudml.graph", f"cloudml_{target}.plugin"} <= loaded
+    assert not loaded & {"cloudml.up", "cloudml.down", "cloudml.rehearsal", "cloudml.specs.sentences"}
+    assert not {name.partition(".")[0] for name in loaded} & {*HEAVY, *SDKS, "obstore", "rich", "starlette", "uvicorn"}
+    assert not loaded & {"cloudml.storage.store", "cloudml.storage.pushing", "cloudml.storage.pulling"}

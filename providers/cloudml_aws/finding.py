@@ -6,6 +6,7 @@ shows though it is gone is not among the summaries. A card without a job is a jo
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,13 @@ Key = tuple[str, str]
 
 
 def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> Iterator[JobStatus]:
-    """Every job of the project."""
-    kept = cards.listed(storage, places.card(SECTION, "")).keys()
-    tagged = _tagged(clients, project)
-    found = {key: summary for one in KINDS.values() for key, summary in _summaries(clients, one, project)}
+    """Every job of the project. Cards, tags and summaries are listed at the same time, page after page each."""
+    with ThreadPoolExecutor(2 + len(KINDS)) as aside:
+        summaries = [aside.submit(_summaries, clients, one, project) for one in KINDS.values()]
+        tags_of = aside.submit(_tagged, clients, project)
+        kept = aside.submit(cards.listed, storage, places.card(SECTION, "")).result().keys()
+        found = {key: summary for part in summaries for key, summary in part.result().items()}
+        tagged = tags_of.result()
     for key in tagged.keys() - found.keys():  # named by somebody else, or gone
         if (description := _described(clients, key)) is not None:
             found[key] = description
@@ -73,10 +77,10 @@ def _tagged(clients: Clients, project: str) -> dict[Key, dict[str, str]]:
     return found
 
 
-def _summaries(clients: Clients, kind: Kind, project: str) -> Iterator[tuple[Key, dict[str, Any]]]:
+def _summaries(clients: Clients, kind: Kind, project: str) -> dict[Key, dict[str, Any]]:
     body = {"NameContains": f"{project}-", "MaxResults": PAGE}
-    for summary in clients.pages(kind.operation("List"), body, f"{kind.noun}Summaries"):
-        yield (kind.key, kind.name(summary).lower()), summary
+    found = clients.pages(kind.operation("List"), body, f"{kind.noun}Summaries")
+    return {(kind.key, kind.name(summary).lower()): summary for summary in found}
 
 
 def _described(clients: Clients, key: Key) -> dict[str, Any] | None:

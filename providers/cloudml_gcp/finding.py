@@ -6,6 +6,7 @@ starting the job, or was interrupted: it is looked for by its label for a while.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -69,18 +70,23 @@ def settled(clients: Clients, name: str, besides: str = "") -> dict[str, Any] | 
 
 
 def jobs(clients: Clients, storage: Storage, places: Places, project: str) -> Iterator[JobStatus]:
-    """Every job of the project; of several with one name the one that counts."""
-    kept = {name: _card(storage, places, name) for name in cards.listed(storage, places.card(SECTION, ""))}
-    numbers = {str(card.get(JOB, "")) for card in kept.values()}
-    known: set[str] = set()
-    found = _listed(clients, f"labels.{names.PROJECT}={project}")
-    for job in sorted(found, key=lambda one: (one["name"] in numbers, *_weight(one)), reverse=True):
-        name = name_of(job)
-        if name not in known and _ours(names.tags(job.get("labels", {})), project):
-            known.add(name)
-            yield lift(job, Told(card=kept.get(name, {})))
-    for name, card in kept.items():
-        if name not in known and _ours(card.get("tags", {}), project):
+    """Every job of the project; of several with one name the one that counts.
+
+    Cards are read where lists do not tell: of names that several jobs have, and of names that none has.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        listing = aside.submit(cards.listed, storage, places.card(SECTION, ""))
+        found: dict[str, list[dict[str, Any]]] = {}
+        for job in _listed(clients, f"labels.{names.PROJECT}={project}"):
+            if _ours(names.tags(job.get("labels", {})), project):
+                found.setdefault(name_of(job), []).append(job)
+        kept = listing.result()
+    for name, alike in found.items():
+        card = _card(storage, places, name) if len(alike) > 1 and name in kept else {}
+        yield lift(max(alike, key=lambda one: (one["name"] == card.get(JOB), *_weight(one))), Told(card=card))
+    for name in kept.keys() - found.keys():
+        card = _card(storage, places, name)
+        if _ours(card.get("tags", {}), project):
             found_now = described(clients, card[JOB]) if card.get(JOB) else None
             yield lift(found_now, Told(card=card)) if found_now else not_started(name, card)
 

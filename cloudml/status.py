@@ -7,62 +7,31 @@ the native word is kept in `native`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from cloudml.states import JobState, State, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-
-class JobState(StrEnum):
-    """Where a job stands. STOPPING is not over: machines may still be billed."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-
-    @property
-    def over(self) -> bool:
-        return self in {JobState.SUCCEEDED, JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELLED}
-
-    @property
-    def good(self) -> bool:
-        return self is JobState.SUCCEEDED
-
-
-class State(StrEnum):
-    """Where a dataset, model, endpoint or monitor stands."""
-
-    CREATING = "creating"
-    UPDATING = "updating"
-    READY = "ready"
-    UNFINISHED = "unfinished"
-    """What was sent is in place, and more is to be sent before it is as asked; `up` sends it."""
-    FAILED = "failed"
-    DELETING = "deleting"
-    UNKNOWN = "unknown"
-
-    @property
-    def over(self) -> bool:
-        return self in {State.READY, State.UNFINISHED, State.FAILED}
-
-    @property
-    def good(self) -> bool:
-        return self is State.READY
-
-
-class Verdict(StrEnum):
-    """What a monitor run found."""
-
-    OK = "ok"
-    VIOLATED = "violated"
-    NO_DATA = "no_data"
+__all__ = [
+    "REPORT_MARK",
+    "Answer",
+    "CheckResult",
+    "DatasetStatus",
+    "EndpointStatus",
+    "JobState",
+    "JobStatus",
+    "LogPage",
+    "ModelStatus",
+    "MonitorReport",
+    "MonitorStatus",
+    "State",
+    "Status",
+    "Statuses",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ CLOUD_NAMES = FIXED_NAMES | {
     "rollout", "running", "scaling", "schedules", "serving", "states", "versions",
 }  # fmt: skip
 """What each cloud has, side by side; what only one has lies in a folder of that one."""
-FLOORS = ("errors", "units", "specs", "status", "capabilities", "plan", "resources", "seam")
+FLOORS = ("errors", "units", "specs", "states", "status", "capabilities", "plan", "resources", "seam")
 """From the bottom up: none may import, when it is loaded, one that stands after it."""
 
 

@@ -77,11 +77,17 @@ def _attempt(stage: staging.Stage, tail: process.Tail, stop: process.Stop) -> Ou
     request = stage.request
     try:
         _install(request, tail, stop)
-        record.write_json(request.record, "versions.json", record.versions(request.site))
         start = staging.start(stage, os.environ)
         for text in start.left_out:
             _say(text)
-        code = process.run(start.command, cwd=request.source, env=start.environment, tail=tail, stop=stop)
+        code = process.run(
+            start.command,
+            cwd=request.source,
+            env=start.environment,
+            tail=tail,
+            stop=stop,
+            meanwhile=lambda: _tell_versions(request),
+        )
     except requirements.InstallError as error:
         if not stop.begun:
             return Outcome("failed", None, str(error))
@@ -103,6 +109,12 @@ def _install(request: Request, tail: process.Tail, stop: process.Stop) -> None:
         requirements.install(path, request.site, run=run_pip, say=_say, stopped=stop.due)
     except requirements.InstallError as error:
         raise requirements.InstallError(str(error) or requirements.reason(path, tail.text)) from error
+
+
+def _tell_versions(request: Request) -> None:
+    """Write what the script can import; while it starts, since it takes as long as starting it."""
+    with contextlib.suppress(OSError):
+        record.write_json(request.record, "versions.json", record.versions(request.site))
 
 
 def _tell_provider(reason: str, tail: str) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from typing import IO, TYPE_CHECKING, Any, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 from cloudml.runtime.record import TAIL_LINES
 
@@ -143,8 +143,23 @@ class Stop:
             self._end(signal.SIGTERM)
 
 
-def run(command: Sequence[str], *, cwd: str, env: Mapping[str, str], tail: Tail, stop: Stop) -> int | None:
+def nothing() -> None:
+    """Nothing is to be done meanwhile."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    tail: Tail,
+    stop: Stop,
+    meanwhile: Callable[[], None] = nothing,
+) -> int | None:
     """Run *command* to its end; its exit code, 128 + signal where a signal ended it; None if *stop* was due before.
+
+    Args:
+        meanwhile: Done once it runs; must be short, and not fail.
 
     Raises:
         OSError: It cannot be started.
@@ -157,6 +172,7 @@ def run(command: Sequence[str], *, cwd: str, env: Mapping[str, str], tail: Tail,
     )
     pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
     pump.start()
+    meanwhile()
     stop.watch(child, whole_group=command[0] == "sh")
     pump.join(_DRAIN_S)
     return code(child.returncode)

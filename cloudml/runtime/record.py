@@ -17,7 +17,6 @@ import glob
 import json
 import math
 import os
-import platform
 import sys
 from datetime import datetime, timezone
 from typing import Any, Mapping, NamedTuple, Sequence
@@ -81,6 +80,8 @@ def versions(site: str | None = None) -> dict[str, Any]:
 
     The packages are found by their metadata files; importlib.metadata says the same, and costs every job its import.
     """
+    import platform  # only here: a third of what the rest of this file imports
+
     packages: dict[str, str] = {}
     for folder in [site, *sys.path] if site else sys.path:
         for pattern in ("*.dist-info/METADATA", "*.egg-info/PKG-INFO", "*.egg-info"):

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudml.status import JobState
+from cloudml.states import JobState
 from cloudml_local import processes, runs
 from cloudml_local.places import Places, Run
 from cloudml_local.state import Row, State

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudml.runtime.record import read_record
-from cloudml.status import JobState
+from cloudml.states import JobState
 from cloudml_local import processes
 from cloudml_local.places import Run
 

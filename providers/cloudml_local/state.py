@@ -7,7 +7,7 @@ only while a row names it; who may make, change or remove a thing is decided by 
 from __future__ import annotations
 
 import json
-import uuid
+import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -76,7 +76,7 @@ def new(identity: Identity, name: str, state: str, body: Mapping[str, Any]) -> R
         hash=identity.hash,
         state=state,
         body=body,
-        facts={"owner": processes.me(), "attempt": uuid.uuid4().hex},
+        facts={"owner": processes.me(), "attempt": os.urandom(16).hex()},
     )
 
 
@@ -225,7 +225,7 @@ class State:
         """Move a folder away in one step; a crash before the commit leaves a row without one, which is well."""
         if folder.exists():
             self.places.trash.mkdir(exist_ok=True)
-            folder.rename(self.places.trash / uuid.uuid4().hex)
+            folder.rename(self.places.trash / os.urandom(16).hex())
 
     def bin_when_empty(self, section: str, folder: Path) -> bool:
         """Remove *folder*, which serves a whole section, when the section has no object; whether it was so."""

@@ -1,4 +1,6 @@
-"""The wire clients: boto3 for the services, obstore for the bucket. The only file that imports an SDK.
+"""The wire clients: botocore for the services, obstore for the bucket. The only file that imports an SDK.
+
+botocore is all of boto3 that is needed here; boto3 itself, which takes as long again to import, is for `native`.
 
 Clients are made once and shared by threads; a session is not safe for threads, so it is used under a lock.
 """
@@ -9,6 +11,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +42,8 @@ class Patience:
 
 ONCE: Mapping[str, Patience] = {"sagemaker-runtime": Patience(attempts=1, answer_s=70.0)}
 """Services whose requests are sent once: a prediction that timed out may have been made. A container has 60 seconds."""
+KEYS_LAST = timedelta(minutes=15)
+"""After so long obstore asks again; botocore renews what expires at least ten minutes before."""
 OURS = frozenset({"s3"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
 
@@ -100,7 +105,7 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The boto3 client of that service."""
+        """The client of that service, as boto3 makes it too."""
         return self._once(service, lambda: self._client(service))
 
     def storage(self, root: str) -> Storage:
@@ -109,8 +114,10 @@ class Clients:
         return found
 
     def session(self) -> Any:
-        """The boto3 session."""
-        return self._once("session", self._session)
+        """A session of boto3 over the same credentials, for SDKs that want one."""
+        import boto3
+
+        return boto3.Session(botocore_session=self._session(), region_name=self.settings.region)
 
     def send(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request, ``sagemaker:CreateTrainingJob``, and give back the answer.
@@ -149,19 +156,18 @@ class Clients:
             return self._made[key]
 
     def _session(self) -> Any:
-        import boto3
+        return self._once("session", self._opened)
+
+    def _opened(self) -> Any:
         from botocore.session import get_session
 
-        inner = get_session()
-        inner.register_component("data_loader", _loader())
-        key, secret = self._credentials or (None, None)
-        return boto3.Session(
-            botocore_session=inner,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            profile_name=self.settings.profile if key is None else None,
-            region_name=self.settings.region,
-        )
+        session = get_session()
+        session.register_component("data_loader", _loader())
+        if self._credentials:
+            session.set_credentials(*self._credentials)
+        elif self.settings.profile:
+            session.set_config_variable("profile", self.settings.profile)
+        return session
 
     def _client(self, service: str) -> Any:
         from botocore.config import Config
@@ -172,11 +178,10 @@ class Clients:
             read_timeout=patience.answer_s,
             user_agent_extra="cloudml",
         )
-        return self.session().client(service, endpoint_url=self._endpoint, config=config)
+        where = {"region_name": self.settings.region, "endpoint_url": self._endpoint}
+        return self._session().create_client(service, config=config, **where)
 
     def _storage(self, root: str) -> Storage:
-        from obstore.auth.boto3 import Boto3CredentialProvider
-
         from cloudml.storage import Storage
 
         options: dict[str, Any] = {"region": self.settings.region}
@@ -186,7 +191,32 @@ class Clients:
                 "virtual_hosted_style_request": False,
                 "client_options": {"allow_http": self._endpoint.startswith("http://")},
             }
-        return Storage(root, credential_provider=Boto3CredentialProvider(self.session()), **options)
+        return Storage(root, credential_provider=Keys(self._session()), **options)
+
+
+class Keys:
+    """Credentials for obstore, out of a session of botocore.
+
+    Raises:
+        NoCredentialsError: The session finds none.
+    """
+
+    def __init__(self, session: Any) -> None:
+        from botocore.exceptions import NoCredentialsError
+
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        self._credentials = found
+
+    def __call__(self) -> dict[str, Any]:
+        frozen = self._credentials.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + KEYS_LAST,
+        }
 
 
 def native(settings: AwsSettings) -> Any:

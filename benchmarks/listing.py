@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from cloudml.client import Client
+import cloudml
 from cloudml.clouds import cards
-from cloudml.session import Session
-from cloudml.specs import ProjectSpec
-from cloudml.targets import resolve
 from cloudml.testing import double
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
+
+    from cloudml.client import Client
+    from cloudml.project import Project
 
 PROJECT, PAGE = "bench", 100
 PACE = 1e-6
@@ -55,11 +55,13 @@ class Listing:
     """The same jobs, listed twice.
 
     Attributes:
+        project: Theirs, at the target `there`; its file is found by the environment that is set meanwhile.
         ours: Lists them with cloudml; gives how many.
         raw: Lists them with the vendor's client.
         requests: How many requests reached the double so far.
     """
 
+    project: Project
     ours: Callable[[], int]
     raw: Callable[[], int]
     requests: Callable[[], int]
@@ -74,11 +76,15 @@ def listing(provider: str, count: int) -> Iterator[Listing]:
     process.start()
     try:
         with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, here.recv()):
-            client = _client(provider, Path(folder))
+            project = _project(provider, Path(folder))
+            client = project.client("there")
             _seed(provider, client, count)
             raw = RAW[provider]()
             yield Listing(
-                ours=lambda: len(client.jobs.list()), raw=lambda: sum(1 for _ in raw()), requests=lambda: _asked(here)
+                project=project,
+                ours=lambda: len(client.jobs.list()),
+                raw=lambda: sum(1 for _ in raw()),
+                requests=lambda: _asked(here),
             )
     finally:
         here.send(False)
@@ -99,16 +105,15 @@ def _asked(pipe: Connection) -> int:
     return found
 
 
-def _client(provider: str, root: Path) -> Client:
+def _project(provider: str, root: Path) -> Project:
     (root / "script.py").write_text("print('done')\n", "utf-8")
-    spec = ProjectSpec.model_validate(
-        {
-            "project": PROJECT,
-            "targets": {"there": {"provider": provider, **SETTINGS[provider]}},
-            "jobs": {"one": {"name": "one", "script": "script.py", "parameters": {"seed": 1}}},
-        }
-    )
-    return Client(Session.open(spec, root, resolve(spec, "there", environ={})))
+    written = {
+        "project": PROJECT,
+        "targets": {"there": {"provider": provider, **SETTINGS[provider]}},
+        "jobs": {"one": {"script": "script.py", "parameters": {"seed": 1}}},
+    }
+    (root / "cloudml.yaml").write_text(json.dumps(written), "utf-8")  # JSON is YAML
+    return cloudml.load(root)
 
 
 def _seed(provider: str, client: Client, count: int) -> None:

@@ -9,9 +9,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import listing
 import measuring
 from measuring import at_most, child, row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PYTHON = Path(sys.executable)
 CLOUDML = PYTHON.parent / "cloudml"
@@ -46,6 +51,34 @@ def theirs() -> dict[str, list[str | Path]]:
     }
 
 
+SIGN_IN = {
+    "aws": "import botocore.session",
+    "azure": "import azure.core.rest, azure.identity",
+    "gcp": "import google.auth.transport.requests",
+}
+"""What of the vendor's libraries a command that asks the cloud has to import."""
+
+
+def status(area: measuring.Area, provider: str, imports: str, rounds: int) -> None:
+    """What `status` takes beyond the cloud's answers, which a process takes that has done all the rest before."""
+    with listing.listing(provider, count=10) as there:
+        command = [CLOUDML, "status", "--on", "there", "-C", there.project.root]
+        cases: dict[str, Callable[[], float]] = {
+            "ours": lambda: child(command).seconds,
+            "answer": lambda: measuring.seconds(lambda: there.project.status("there")),
+            "vendor": lambda: child([PYTHON, "-c", imports]).seconds,
+            "python": lambda: child([PYTHON, "-c", "pass"]).seconds,
+        }
+        for case in cases.values():
+            case()
+        taken = measuring.in_turn(cases, rounds)
+    beyond = [mine - answer for mine, answer in zip(taken["ours"], taken["answer"], strict=True)]
+    vendor = [its - bare for its, bare in zip(taken["vendor"], taken["python"], strict=True)]
+    rest = [mine - its for mine, its in zip(beyond, vendor, strict=True)]
+    area.add(row(f"status on {provider}, beyond its answers", "s", beyond, at_most(0.3)))
+    area.add(row(f"the same without `{imports}`", "s", rest, at_most(0.3)))
+
+
 def main() -> None:
     rounds = measuring.arguments(__doc__, rounds=15).parse_args().rounds
     with tempfile.TemporaryDirectory() as folder, measuring.area("startup") as area:
@@ -59,6 +92,8 @@ def main() -> None:
         for name in ours(project):
             target = at_most(3 if name == HELP else 8)
             area.add(row(name, "s", taken[name], target, **{CLICK: taken[CLICK]}))
+        for provider, imports in SIGN_IN.items():
+            status(area, provider, imports, rounds)
         for name in theirs():
             area.add(row(HELP, "s", taken[HELP], at_most(1), **{name: taken[name]}))
         for name in PEERS.keys() - {one.split()[0] for one in theirs()}:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import joblib
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from scores import FEATURES, PREDICT, ROWS, fitted
 from toolkit import serving
 
 from cloudml.resources import Identity, ModelResource
@@ -22,21 +22,6 @@ from cloudml_aws.serving import environment, lay_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREDICT = """
-import joblib
-from features import columns
-
-class Predictor:
-    def __init__(self, model):
-        self.model = joblib.load(model / "model.joblib")
-
-    def predict(self, instances):
-        return self.model.predict_proba([columns(row) for row in instances])[:, 1]
-"""
-FEATURES = """
-def columns(row):
-    return [float(row["a"]), float(row["b"]), float(row["a"]) * float(row["b"])]
-"""
 HANDLERS = """
 import json
 import joblib
@@ -54,12 +39,6 @@ def output_fn(prediction, accept):
     return json.dumps({"scores": prediction.tolist()})
 """
 TOOLKITS = ("containers", "inference")
-ROWS = [{"a": value / 7, "b": 3 - value / 11} for value in range(40)]
-
-
-def fitted(width: int = 3) -> LogisticRegression:
-    numbers = np.random.default_rng(7).normal(size=(200, width))
-    return LogisticRegression().fit(numbers, numbers.sum(axis=1) > 0.3)
 
 
 def laid_out(base: Path, predictor: str | None, **files: str) -> ModelResource:

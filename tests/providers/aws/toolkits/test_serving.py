@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import joblib
 import numpy as np
 import pytest
-from scores import FEATURES, PREDICT, ROWS, fitted
+from scores import FEATURES, PREDICT, ROWS, fitted, laid_out
 from toolkit import serving
 
-from cloudml.resources import Identity, ModelResource
 from cloudml.runtime import adapters
 from cloudml.runtime.answering import answer
-from cloudml.source import collect
-from cloudml.specs import ModelSpec
 from cloudml_aws import invoking
 from cloudml_aws.serving import environment, lay_out
 
@@ -41,27 +37,8 @@ def output_fn(prediction, accept):
 TOOLKITS = ("containers", "inference")
 
 
-def laid_out(base: Path, predictor: str | None, **files: str) -> ModelResource:
-    """A model's folder at `<base>/model`, as the provider lays it out in the bucket."""
-    root, model = base / "project", base / "model"
-    (model / "code").mkdir(parents=True)
-    root.mkdir()
-    for name, text in files.items():
-        (root / f"{name}.py").write_text(text)
-    joblib.dump(fitted(), model / "model.joblib")
-    resource = ModelResource(
-        spec=ModelSpec(name="scores", source="jobs.train.model", predictor=predictor),
-        identity=Identity(project="toolkits", resource="models.scores", hash="0" * 64),
-        artifact="s3://bucket/job/model",
-        job="toolkits-train",
-        source=collect(root, predictor.partition(":")[0]) if predictor else None,
-    )
-    lay_out(resource, model / "code")
-    return resource
-
-
 def served(toolkit: str, base: Path, predictor: str | None, **files: str):
-    resource = laid_out(base, predictor, **files)
+    resource = laid_out(base, predictor, lay_out, **files)
     return serving(toolkit, base, environment(resource))
 
 

@@ -34,9 +34,9 @@ def chosen(use: str = "job", **asked) -> str:
         ({"cpus": 5}, "e2-standard-8"),
         ({"cpus": 33}, "n2-standard-48"),
         ({"cpus": 96}, "n1-highcpu-96"),
-        ({"cpus": 2, "memory": "300GiB"}, "n1-highmem-64"),
+        ({"cpus": 2, "memory": "300GiB"}, "n2-highmem-48"),
         ({"gpus": 0, "cpus": 4}, "e2-standard-4"),
-        ({"gpus": 1}, "n1-highmem-2 1xNVIDIA_TESLA_P100"),
+        ({"gpus": 1}, "n1-highmem-2 1xNVIDIA_TESLA_T4"),
         ({"gpu": "T4"}, "n1-highmem-2 1xNVIDIA_TESLA_T4"),
         ({"gpu": "t4", "gpus": 4, "cpus": 40}, "n1-highcpu-64 4xNVIDIA_TESLA_T4"),
         ({"gpu": "V100", "gpus": 2, "cpus": 16}, "n1-highcpu-16 2xNVIDIA_TESLA_V100"),
@@ -83,8 +83,9 @@ def test_a_disk_is_rounded_up_to_whole_gib() -> None:
 @pytest.mark.parametrize(
     ("asked", "hint"),
     [
-        ({"cpus": 1000}, "near it: a3-ultragpu-8g"),
-        ({"memory": "999TiB"}, "near it: "),
+        ({"cpus": 1000}, "near it: n1-highmem-96 (96 CPUs, 624 GiB)"),
+        ({"memory": "999TiB"}, "near it: n1-highmem-96 (96 CPUs, 624 GiB)"),
+        ({"gpus": 3}, "near it: a2-megagpu-16g (96 CPUs, 1360 GiB, 16 A100)"),
         ({"gpu": "T4", "gpus": 3}, "near it: n1-highmem-2 (2 CPUs, 13 GiB, 1 T4)"),
         ({"gpu": "V100", "gpus": 1, "cpus": 16}, "near it: n1-highmem-2 (2 CPUs, 13 GiB, 1 V100)"),
         ({"gpu": "B17"}, "there is A100, A100-80GB, H100"),

@@ -27,6 +27,7 @@ from cloudml_gcp import errors
 
 OPERATION = "aiplatform:CreateCustomJob"
 EXCEEDED = "The following quota metrics exceed quota limits: aiplatform.googleapis.com/custom_model_training_cpus"
+ACT_AS = "You do not have permission to act as service account cloudml@acme.iam.gserviceaccount.com."
 UNUSED = "Vertex AI API has not been used in project 123 before or it is disabled."
 ROWS = [
     ("INVALID_ARGUMENT", "List of found errors:\t1.Field: x", InvalidRequestError, ""),
@@ -38,6 +39,7 @@ ROWS = [
     ("ALREADY_EXISTS", "Endpoint exists", AlreadyExistsError, ""),
     ("UNAUTHENTICATED", "Request had invalid credentials.", AuthenticationError, "gcloud auth application-default"),
     ("PERMISSION_DENIED", "Permission 'aiplatform.jobs' denied", PermissionDeniedError, "gcp-permissions.md"),
+    ("PERMISSION_DENIED", ACT_AS, PermissionDeniedError, "gcp-permissions.md"),
     ("PERMISSION_DENIED", UNUSED, PermissionDeniedError, "gcloud services enable"),
     ("RESOURCE_EXHAUSTED", EXCEEDED, QuotaExceededError, "page of quotas"),
     ("RESOURCE_EXHAUSTED", "Allocation quota is used up", QuotaExceededError, "page of quotas"),

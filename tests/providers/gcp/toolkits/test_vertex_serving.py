@@ -210,7 +210,7 @@ def test_an_exception_is_told_to_the_caller_there_and_to_the_log_alone_here(serv
     assert "the disk is gone" in servers["neutral"].log.read_text()
 
 
-def test_the_manual_has_the_table(servers) -> None:
+def test_the_manual_has_the_table() -> None:
     text = DOCS.read_text("utf-8")
     for what, _, _, (theirs, unchanged, neutral) in DIFFERENCES:
         assert f"| {what} | {theirs} | {unchanged} | {neutral} |" in text

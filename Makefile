@@ -36,8 +36,8 @@ test: install browser toolkits stubs  ## the whole suite, offline
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
 	@command -v chromium >/dev/null || test -x .browser/chromium || $(MAKE) --no-print-directory .browser/chromium
 
-toolkits: install  ## Amazon's serving and training toolkits, each in an environment of its own in .toolkits
-	@$(BIN)/python tests/providers/aws/toolkits/environments.py
+toolkits: install  ## the vendors' own serving and training toolkits, each in an environment of its own in .toolkits
+	@$(BIN)/python tests/providers/toolkits/environments.py
 
 stubs: install  ## stub providers for the tests of the Terraform modules, and the scanner, in .tfstub
 	@$(BIN)/python tests/terraform/stub_environments.py

@@ -43,7 +43,13 @@ def described(clients: Clients, job: str) -> dict[str, Any] | None:
 
 
 def labelled(clients: Clients, name: str) -> list[dict[str, Any]]:
-    """The jobs with that name of ours, the youngest first; those that came to nothing stand last."""
+    """The jobs with that name of ours, the youngest first; those that came to nothing stand last.
+
+    The name of one that was made without cloudml is its number.
+    """
+    if names.given(name):
+        found = described(clients, f"{clients.settings.parent}/customJobs/{name}")
+        return [found] if found else []
     return sorted(_listed(clients, f"labels.{names.ID}={name}"), key=_weight, reverse=True)
 
 

@@ -200,7 +200,8 @@ def _none(path: str, spec: MachineSpec, use: str) -> UnsupportedError:
 
 
 def _nearest(spec: MachineSpec, use: str) -> list[str]:
-    """Machines that come near in their accelerators, else the largest."""
+    """Machines with that accelerator, else the largest with accelerators or without, as was asked."""
     same = [one for one in known(use) if spec.gpu and one.gpu.lower() == spec.gpu.lower()]
-    ranked = sorted(same, key=_rank) or sorted(known(use), key=_rank, reverse=True)
+    alike = [one for one in known(use) if bool(one.gpus) is bool(spec.gpus)]
+    ranked = sorted(same, key=_rank) or sorted(alike, key=_rank, reverse=True)
     return [one.words for one in ranked[:NEAREST]]

@@ -27,12 +27,18 @@ REST = "cloudml-hash-2"
 """The second half of a hash, whose 64 digits are one too many for a label."""
 HALF = 32
 DIGITS = 10
+_NUMBER = re.compile(r"[1-9][0-9]*")
 _VERSION = re.compile(rf"(?P<stable>.+)-(?P<hash>[0-9a-f]{{{DIGITS}}})")
 
 
+def given(name: str) -> bool:
+    """Whether a name is a number that Google gave: to what was made without cloudml."""
+    return _NUMBER.fullmatch(name) is not None
+
+
 def fit(name: str, longest: int = LONGEST) -> str:
-    """*name* as a name at Google Cloud; what was fitted is fitted to itself."""
-    return ALPHABET.fit(name, longest)
+    """*name* as a name at Google Cloud; what was fitted is fitted to itself, and a number that Google gave stays."""
+    return name if given(name) else ALPHABET.fit(name, longest)
 
 
 def native(identity: Identity) -> str:

@@ -1,7 +1,8 @@
 """The project's quotas for the machines of a project: CPUs by family for each use, accelerators by their kind.
 
-Source: names of Vertex AI's quota metrics as "Quotas and limits" has them, ``custom_model_training_cpus`` and so on,
-and the method quotaInfos.list of Cloud Quotas.
+Sources: names of Vertex AI's quota metrics as its documentation and users' refusals have them ("CPUs for N1/E2 machine
+types" is ``custom_model_training_cpus``; machines that can be taken away count as ``preemptible``), and the method
+quotaInfos.list of Cloud Quotas.
 """
 
 from __future__ import annotations
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 LIST = "cloudquotas:ListQuotaInfos"
 USES: Mapping[str, str] = {"job": "custom_model_training", "endpoint": "custom_model_serving"}
 """What for -> how the metric's name begins."""
-FAMILIES = ("c2", "n2", "e2", "a2", "a3", "g2")
-"""Families whose CPUs are counted apart; those of N1 are the plain ones."""
+FAMILIES = ("c2", "n2", "a2", "a3", "g2")
+"""Families whose CPUs are counted apart; those of N1 and E2 are the plain ones."""
+SHORT: Mapping[str, str] = {
+    "NVIDIA_H100_80GB": "nvidia_h100",
+    "NVIDIA_H100_MEGA_80GB": "nvidia_h100_mega",
+    "NVIDIA_H200_141GB": "nvidia_h200",
+}
+"""Accelerators whose memory is not in the metric's name."""
+SPOT = "preemptible_"
 MORE = "ask for more on the console's page of quotas, or choose another machine or region"
 ALLOW = "allow cloudquotas.quotas.get to have this looked at"
 UNLIMITED = -1
@@ -37,14 +45,15 @@ class Wanted:
     count: int
 
 
-def of_machine(machine: Machine, use: str, count: int) -> Iterator[Wanted]:
+def of_machine(machine: Machine, use: str, count: int, *, spot: bool = False) -> Iterator[Wanted]:
     """What so many machines use."""
     family = machine.name.partition("-")[0]
+    begins = f"{USES[use]}_{SPOT if spot else ''}"
     cpus = f"{family}_cpus" if family in FAMILIES else "cpus"
-    yield Wanted(f"{USES[use]}_{cpus}", machine.cpus * count)
+    yield Wanted(f"{begins}{cpus}", machine.cpus * count)
     if machine.gpus:
-        gpu = machine.accelerator.removeprefix("NVIDIA_").removeprefix("TESLA_").lower()
-        yield Wanted(f"{USES[use]}_nvidia_{gpu}_gpus", machine.gpus * count)
+        gpu = SHORT.get(machine.accelerator, machine.accelerator.replace("_TESLA_", "_").lower())
+        yield Wanted(f"{begins}{gpu}_gpus", machine.gpus * count)
 
 
 def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
@@ -53,7 +62,8 @@ def of_project(spec: ProjectSpec) -> Iterator[Wanted]:
     from cloudml_gcp.machines import choose
 
     for name, job in spec.jobs.items():
-        yield from of_machine(choose(f"jobs.{name}.machine", job.machine, "job").machine, "job", job.nodes)
+        chosen = choose(f"jobs.{name}.machine", job.machine, "job")
+        yield from of_machine(chosen.machine, "job", job.nodes, spot=job.spot)
     for name, endpoint in spec.endpoints.items():
         chosen = choose(f"endpoints.{name}.machine", endpoint.machine, "endpoint")
         yield from of_machine(chosen.machine, "endpoint", endpoint.scale.max)

@@ -2,6 +2,9 @@
 
 The contract: messages, fields and their rules out of the official SDK (google-cloud-aiplatform), which is needed for
 this and not at run time. What stands in facts/contract.json, `cloudml_gcp.double.schema` says.
+
+images.json and machines.json are written by hand from Google's pages, which they name with the day: no package has the
+days on which images go, or the machines. Names of images and of accelerators are held against the SDK by tests.
 """
 
 from __future__ import annotations

@@ -49,6 +49,12 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     "int64": re.compile(r"-?\d+"),
     "uint64": re.compile(r"\d+"),
 }
+RANGES: Mapping[str, range] = {
+    "int32": range(-(2**31), 2**31),
+    "uint32": range(2**32),
+    "int64": range(-(2**63), 2**63),
+    "uint64": range(2**64),
+}
 
 
 def check(call: Call) -> None:
@@ -76,10 +82,10 @@ def problems(rpc: str, body: Mapping[str, Any]) -> Iterator[str]:
         yield f"`{rpc}` is none of the requests that cloudml knows"
         return
     mask = body.get("updateMask")
-    yield from _message(method["request"], body, "", deep=mask is None)
-    yield from _masked(method, body, mask) if mask else ()
-    if rpc in RULES:
-        yield from RULES[rpc](body)
+    found = list(_message(method["request"], body, "", deep=mask is None))
+    if not found:  # rules rely on every member being of its type
+        found += [*(_masked(method, body, mask) if mask else ()), *(RULES[rpc](body) if rpc in RULES else ())]
+    yield from found
 
 
 def _message(name: str, value: Mapping[str, Any], path: str, *, deep: bool) -> Iterator[str]:
@@ -143,6 +149,8 @@ def _value(says: Mapping[str, Any], value: Any, path: str, *, deep: bool) -> Ite
         pattern = PATTERNS.get(kind)
         if not good or (pattern and isinstance(value, str) and not pattern.fullmatch(value)):
             yield _wrong(path, value, words)
+        elif kind in RANGES and int(value) not in RANGES[kind]:
+            yield _wrong(path, value, f"{words} that fits {kind}")
 
 
 def _enum(kind: str, value: Any, path: str) -> Iterator[str]:

@@ -130,10 +130,14 @@ def upload(resource: JobResource, places: Places) -> Call:
 
 
 def environment(resource: JobResource) -> dict[str, str]:
-    """The container's own environment: where inputs lie, and what pip sees; the script gets all from the driver."""
+    """The container's own environment: where inputs lie, and what pip sees; the script gets all from the driver.
+
+    A variable must have a value there: EnvVar.value is required.
+    """
     inputs = {f"CLOUDML_INPUT_{contract.variable(name)}": uri for name, uri in resource.inputs.items()}
     ours = {contract.PROVIDER: "gcp", **inputs}
-    return ours | dict(list(resource.spec.environment.items())[: VARIABLES - len(ours)])
+    said = [(name, value) for name, value in resource.spec.environment.items() if value]
+    return ours | dict(said[: VARIABLES - len(ours)])
 
 
 def escaped(value: str) -> str:
@@ -201,7 +205,7 @@ def notes(resource: JobResource, there: Container) -> Iterator[Note]:
         yield Note(f"{path}.machine.disk", f"{DISK_GIB} GiB: Vertex AI has no smaller disk", Level.NATIVE)
     left_out = sorted(set(spec.environment) - set(environment(resource)))
     if left_out:
-        text = "set for the script by the job's driver, and too many for the container's own environment"
+        text = "set for the script by the job's driver; empty or too many for the container's own environment"
         yield Note(f"{path}.environment", f"{text}: {', '.join(left_out)}")
     if spec.metrics:
         text = f"kept in the job's record, where cloudml reads them ({', '.join(spec.metrics)}); custom jobs have none"

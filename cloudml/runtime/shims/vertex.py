@@ -32,6 +32,9 @@ from cloudml.runtime import adapters, answering, codec, requirements
 from cloudml.runtime.shims.gcs import Objects
 
 if TYPE_CHECKING:
+    from email.message import Message
+    from io import BufferedIOBase
+
     from cloudml.runtime.model import Model
 
 HEALTH, PREDICT, PORT = "/health", "/predict", "8080"
@@ -151,6 +154,26 @@ class Serving:
         return reply
 
 
+def received(headers: Message, stream: BufferedIOBase) -> bytes:
+    """The body of a request: as long as it says, or in chunks."""
+    if headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return stream.read(int(headers.get("Content-Length") or 0))
+    body = b""
+    size = _size(stream)
+    while size:
+        body += stream.read(size)
+        stream.readline()
+        size = _size(stream)
+    while stream.readline().strip():
+        pass  # headers that come after the body
+    return body
+
+
+def _size(stream: BufferedIOBase) -> int:
+    """The size of the next chunk, which stands in a line of its own."""
+    return int(stream.readline().partition(b";")[0], 16)
+
+
 def handler(serving: Serving) -> type:
     """The handler of requests."""
     health = os.environ.get("AIP_HEALTH_ROUTE") or HEALTH
@@ -168,7 +191,7 @@ def handler(serving: Serving) -> type:
             return self._send(answering.Reply(200 if ready else 503, b"{}", codec.JSON))
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = received(self.headers, self.rfile)
             if self._path() != predict:
                 return self._send(answering.failed(404, "no such path", uuid.uuid4().hex))
             kind = self.headers.get("Content-Type")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from checked import grouped, project, wrong
 from watching import PLACES, SETTINGS
 
 from cloudml.specs import ProjectSpec
@@ -23,14 +24,7 @@ def aws():
 def found(aws, settings=SETTINGS, key: str = KEY, wanted=MACHINES) -> dict[str, list]:
     """What is found, by group."""
     clients = Clients(settings, endpoint=aws.url, credentials=(key, SECRET), sleep=aws.clock.sleep)
-    groups: dict[str, list] = {}
-    for one in findings(clients, PLACES, wanted):
-        groups.setdefault(one.group, []).append(one)
-    return groups
-
-
-def wrong(groups: dict[str, list]) -> list[tuple[str, str]]:
-    return [(one.group, one.subject) for group in groups.values() for one in group if one.ok is False]
+    return grouped(findings(clients, PLACES, wanted))
 
 
 def test_a_target_that_has_all_it_needs_has_nothing_wrong(aws) -> None:
@@ -113,28 +107,8 @@ def test_a_quota_that_is_too_small_is_named_for_its_use(aws) -> None:
 
 
 def test_the_machines_of_a_project_are_those_that_it_would_use_at_once() -> None:
-    spec = ProjectSpec.model_validate(
-        {
-            "project": "flights",
-            "datasets": {"d": {"path": "data.csv"}},
-            "jobs": {
-                "prepare": {"script": "a.py", "outputs": ["x"], "machine": {"exact": {"aws": "ml.m5.xlarge"}}},
-                "look": {"script": "c.py", "spot": True, "machine": {"exact": {"aws": "ml.c5.xlarge"}}},
-                "train": {
-                    "script": "b.py", "outputs": ["model"], "spot": True, "nodes": 3,
-                    "machine": {"exact": {"aws": "ml.m5.2xlarge"}},
-                },
-            },
-            "models": {"m": {"source": "jobs.train.model"}},
-            "endpoints": {
-                "e": {"model": "models.m", "instances": {"min": 1, "max": 4},
-                      "machine": {"exact": {"aws": "ml.m5.large"}}},
-            },
-            "monitors": {
-                "w": {"endpoint": "endpoints.e", "baseline": "datasets.d", "checks": [{"metric": "psi", "max": 1.0}]}
-            },
-        }
-    )  # fmt: skip
+    names = {"small": "ml.m5.xlarge", "other": "ml.c5.xlarge", "large": "ml.m5.2xlarge", "served": "ml.m5.large"}
+    spec = ProjectSpec.model_validate(project("aws", names))
     wanted = list(of_project(spec))
     assert wanted[:4] == [
         Wanted("ml.m5.xlarge", "processing"), Wanted("ml.c5.xlarge", "spot"), Wanted("ml.m5.2xlarge", "spot", 3),

@@ -50,6 +50,15 @@ def test_a_value_that_looks_like_a_variable_reaches_the_container_as_it_is(tmp_p
     assert {"name": "PRICE", "value": "$$(HOME)"} in env
 
 
+def test_an_empty_variable_reaches_the_script_by_its_driver(tmp_path: Path) -> None:
+    upload, call = (plan := jobs.lower(job(tmp_path, environment={"EMPTY": "", "FULL": "1"}), PLACES, SETTINGS)).calls
+    env = call.body["customJob"]["jobSpec"]["workerPoolSpecs"][0]["containerSpec"]["env"]
+    assert {"EMPTY", "FULL"} & {one["name"] for one in env} == {"FULL"}
+    assert upload.body["request"]["environment"] == {"EMPTY": "", "FULL": "1"}
+    assert [note.text.rpartition(": ")[2] for note in plan.notes if note.path == "jobs.train.environment"] == ["EMPTY"]
+    requests.check(call)
+
+
 @pytest.mark.parametrize("changes", [{}, {"nodes": 2}, {"machine": {"gpus": 1, "gpu": "T4"}}, {"spot": True}])
 def test_every_job_is_a_good_request(tmp_path: Path, changes: dict) -> None:
     for call in jobs.lower(job(tmp_path, **changes), PLACES, SETTINGS).calls[1:]:

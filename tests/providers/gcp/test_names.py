@@ -18,6 +18,10 @@ def test_a_name_fits_and_what_was_fitted_is_fitted_to_itself(name: str) -> None:
     assert names.fit(fitted) == fitted
 
 
+def test_a_number_that_google_gave_stays() -> None:
+    assert names.fit("6816497446257569881") == "6816497446257569881"
+
+
 @pytest.mark.parametrize("name", ["flights-delay-0123456789", LONG])
 def test_a_version_keeps_its_hash_and_its_model(name: str) -> None:
     version = names.version(name)

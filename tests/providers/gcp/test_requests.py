@@ -37,6 +37,12 @@ def test_a_good_request_has_no_problems() -> None:
         ({"labels": {"A": "b"}}, "labels are small letters"),
         ({"labels": "a"}, "must be an object"),
         ({"displayName": "x" * 129}, "more than 128"),
+        ({"jobSpec": "text"}, "`customJob.jobSpec` is 'text', and must be an object"),
+        ({"jobSpec": {"workerPoolSpecs": ["text"]}}, "workerPoolSpecs[0]` is 'text', and must be an object"),
+        (
+            {"jobSpec": {"workerPoolSpecs": [{**POOL, "diskSpec": {"bootDiskSizeGb": 2**31}}]}},
+            "bootDiskSizeGb` is 2147483648, and must be a whole number that fits int32",
+        ),
         ({"jobSpec": {"workerPoolSpecs": []}}, "`customJob.jobSpec.workerPoolSpecs` is missing"),
         ({"jobSpec": {"workerPoolSpecs": [{**POOL, "replicaCount": "2"}]}}, "replicaCount` must be 1"),
         ({"jobSpec": {"workerPoolSpecs": [{**POOL, "machineSpec": {}}]}}, "machineType` is missing"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudml.identity import digest
-from cloudml.resources import EndpointResource, Identity, JobResource, MonitorResource
+from cloudml.resources import EndpointResource, Identity, JobResource, ModelResource, MonitorResource
 from cloudml.source import collect
-from cloudml.specs import EndpointSpec, JobSpec, MonitorSpec
+from cloudml.specs import EndpointSpec, JobSpec, ModelSpec, MonitorSpec
 from cloudml_gcp.places import Places
 from cloudml_gcp.settings import GcpSettings
 
@@ -45,9 +45,17 @@ def job(folder: Path, **changes: Any) -> JobResource:
     )
 
 
-def endpoint(**changes: Any) -> EndpointResource:
+def model(folder: Path, artifact: str, *, predictor: str | None = None, **changes: Any) -> ModelResource:
+    """A version of a model whose files lie at *artifact*; its predictor's code is in *folder*."""
+    spec = ModelSpec(name="delay", source="jobs.train.model", predictor=predictor)
+    source = collect(folder, predictor.partition(":")[0]) if predictor else None
+    said = {"job": "flights-train-1", **changes}
+    return ModelResource(spec=spec, identity=identity("models.delay"), artifact=artifact, source=source, **said)
+
+
+def endpoint(model_name: str = "flights-delay-0123456789", **changes: Any) -> EndpointResource:
     spec = EndpointSpec(**{"name": "delay", "model": "models.delay", "capture": 1.0, **changes})
-    return EndpointResource(spec=spec, identity=identity("endpoints.delay"), model="flights-delay-0123456789")
+    return EndpointResource(spec=spec, identity=identity("endpoints.delay"), model=model_name)
 
 
 def monitor(**changes: Any) -> MonitorResource:

@@ -5,38 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import joblib
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from scores import FEATURES, PREDICT, ROWS, fitted, laid_out
 from toolkit import serving
 
-from cloudml.resources import Identity, ModelResource
 from cloudml.runtime import adapters
 from cloudml.runtime.answering import answer
-from cloudml.source import collect
-from cloudml.specs import ModelSpec
 from cloudml_aws import invoking
 from cloudml_aws.serving import environment, lay_out
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREDICT = """
-import joblib
-from features import columns
-
-class Predictor:
-    def __init__(self, model):
-        self.model = joblib.load(model / "model.joblib")
-
-    def predict(self, instances):
-        return self.model.predict_proba([columns(row) for row in instances])[:, 1]
-"""
-FEATURES = """
-def columns(row):
-    return [float(row["a"]), float(row["b"]), float(row["a"]) * float(row["b"])]
-"""
 HANDLERS = """
 import json
 import joblib
@@ -54,35 +35,10 @@ def output_fn(prediction, accept):
     return json.dumps({"scores": prediction.tolist()})
 """
 TOOLKITS = ("containers", "inference")
-ROWS = [{"a": value / 7, "b": 3 - value / 11} for value in range(40)]
-
-
-def fitted(width: int = 3) -> LogisticRegression:
-    numbers = np.random.default_rng(7).normal(size=(200, width))
-    return LogisticRegression().fit(numbers, numbers.sum(axis=1) > 0.3)
-
-
-def laid_out(base: Path, predictor: str | None, **files: str) -> ModelResource:
-    """A model's folder at `<base>/model`, as the provider lays it out in the bucket."""
-    root, model = base / "project", base / "model"
-    (model / "code").mkdir(parents=True)
-    root.mkdir()
-    for name, text in files.items():
-        (root / f"{name}.py").write_text(text)
-    joblib.dump(fitted(), model / "model.joblib")
-    resource = ModelResource(
-        spec=ModelSpec(name="scores", source="jobs.train.model", predictor=predictor),
-        identity=Identity(project="toolkits", resource="models.scores", hash="0" * 64),
-        artifact="s3://bucket/job/model",
-        job="toolkits-train",
-        source=collect(root, predictor.partition(":")[0]) if predictor else None,
-    )
-    lay_out(resource, model / "code")
-    return resource
 
 
 def served(toolkit: str, base: Path, predictor: str | None, **files: str):
-    resource = laid_out(base, predictor, **files)
+    resource = laid_out(base, predictor, lay_out, **files)
     return serving(toolkit, base, environment(resource))
 
 

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from toolkit import interpreter
+from servers import interpreter
 
 from cloudml import shipping
 from cloudml.resources import Identity, JobResource

@@ -14,11 +14,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import joblib
-import numpy as np
 import pytest
 from azureml_resources import model
 from environments import make, python
-from sklearn.linear_model import LogisticRegression
+from scores import FEATURES, PREDICT, ROWS, fitted
 
 from cloudml.runtime import adapters
 from cloudml.runtime.answering import answer
@@ -30,22 +29,6 @@ from cloudml_azure.serving import SCRIPT, lay_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREDICT = """
-import joblib
-from features import columns
-
-class Predictor:
-    def __init__(self, model):
-        self.model = joblib.load(model / "model.joblib")
-
-    def predict(self, instances):
-        return self.model.predict_proba([columns(row) for row in instances])[:, 1]
-"""
-FEATURES = """
-def columns(row):
-    return [float(row["a"]), float(row["b"]), float(row["a"]) * float(row["b"])]
-"""
-ROWS = [{"a": value / 7, "b": 3 - value / 11} for value in range(40)]
 LIMIT_S = 60
 
 
@@ -125,8 +108,7 @@ def predicting(tmp_path_factory):
     (folder / "code").mkdir(parents=True)
     (root / "predict.py").write_text(PREDICT)
     (root / "features.py").write_text(FEATURES)
-    numbers = np.random.default_rng(7).normal(size=(200, 3))
-    joblib.dump(LogisticRegression().fit(numbers, numbers.sum(axis=1) > 0.3), folder / "model.joblib")
+    joblib.dump(fitted(), folder / "model.joblib")
     spec = ModelSpec(name="scores", source="jobs.train.model", predictor="predict.py:Predictor")
     lay_out(model(spec=spec, source=collect(root, "predict.py")), folder / "code")
     here = adapters.load(folder, "predict.py:Predictor", root)

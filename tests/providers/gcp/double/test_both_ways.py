@@ -9,6 +9,7 @@ from google.cloud.aiplatform_v1.types import JobState as Theirs
 from vertex_cloud import IMAGE
 from vertex_working import PLACES, SETTINGS, job
 
+from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT
 from cloudml.seam import Context
 from cloudml.status import JobState
@@ -47,7 +48,7 @@ def theirs(gcp):
     return JobServiceClient(credentials=AnonymousCredentials(), transport="rest", client_options=options)
 
 
-def test_a_job_of_the_official_client_is_listed_by_its_label_and_described(gcp, ours, theirs) -> None:
+def test_a_job_of_the_official_client_is_listed_by_its_label_described_read_and_removed(gcp, ours, theirs) -> None:
     wanted = {
         "display_name": "official",
         "job_spec": {"worker_pool_specs": [POOL]},
@@ -59,6 +60,11 @@ def test_a_job_of_the_official_client_is_listed_by_its_label_and_described(gcp, 
     (listed,) = ours.jobs.list("flights")
     number = made.name.rpartition("/")[2]
     assert (listed.name, listed.project, listed.state) == (number, "flights", JobState.SUCCEEDED)
+    assert ours.jobs.get(number) == listed
+    assert "officially" in ours.logs.read("jobs", number, "").lines
+    ours.jobs.delete(number)
+    with pytest.raises(NotFoundError):
+        ours.jobs.get(number)
 
 
 def test_a_job_of_cloudml_is_listed_and_described_by_the_official_client(gcp, ours, theirs, tmp_path) -> None:

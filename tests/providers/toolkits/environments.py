@@ -1,6 +1,6 @@
 """Environments with the vendors' own toolkits, made by uv into the checkout; a second call finds them there.
 
-    python tests/providers/aws/toolkits/environments.py
+    python tests/providers/toolkits/environments.py
 
 `make toolkits` runs it, and `make test` runs that first. Not one environment: the toolkits contradict each other.
 """
@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 HOME = ROOT / ".toolkits"
 LIMIT_S = 900
 OLD_NAMES = "import collections, collections.abc\ncollections.Mapping = collections.abc.Mapping\n"
@@ -24,10 +24,23 @@ PACKAGES = {
     "inference": ["sagemaker-inference==1.10.1", "multi-model-server==1.1.11", "setuptools<81"],
     "containers": ["sagemaker-containers==2.8.6.post2", "protobuf<3.21", "setuptools<81", "wheel", "pip"],
     "azureml": ["azureml-inference-server-http==1.5.1"],
+    "vertex": [
+        "google-cloud-aiplatform[prediction]==2.7.0", "fastapi==0.124.4", "starlette==0.50.0", "uvicorn==0.54.0",
+    ],
+}  # fmt: skip
+"""setuptools<81 still has pkg_resources, which the toolkits import. Google's SDK of 2.x still has its server."""
+NOT_SERVING = (
+    "certifi", "docker", "docstring-parser", "google-api-core", "google-auth", "google-cloud-bigquery",
+    "google-cloud-resource-manager", "google-cloud-storage", "google-genai", "httpx", "packaging", "proto-plus",
+    "protobuf",
+)  # fmt: skip
+"""What Google's SDK asks for and its server does not import."""
+NEVER = "python_version<'3'"
+OVERRIDES = {
+    "containers": ["flask>=3", "werkzeug>=3", f"typing; {NEVER}"],
+    "vertex": [f"{package}; {NEVER}" for package in NOT_SERVING],
 }
-"""setuptools<81 still has pkg_resources, which the toolkits import."""
-OVERRIDES = {"containers": ["flask>=3", "werkzeug>=3", "typing; python_version<'3'"]}
-"""Pins of 2019 in the toolkit's own metadata that no Python of today can install."""
+"""Pins of 2019 in a toolkit's own metadata that no Python of today can install, and what is left out."""
 
 
 def wanted(name: str) -> list[str]:

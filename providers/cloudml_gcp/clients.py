@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import ThrottledError, UnavailableError
+from cloudml.clouds.patience import Patience
+from cloudml.errors import ThrottledError
 from cloudml.plan import Call
 from cloudml_gcp import requests as checked
 from cloudml_gcp.errors import AnswerError, translated
@@ -23,15 +24,14 @@ from cloudml_gcp.wire import routes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from cloudml.errors import ProviderError
     from cloudml.plan import Plan
     from cloudml.storage import Storage
     from cloudml_gcp.settings import GcpSettings
     from cloudml_gcp.wire.routes import Sent
 
-ATTEMPTS = 6
-FIRST_S, LONGEST_S = 1.0, 32.0
-"""How often, and after which pauses, is asked while the control plane is throttled or down."""
-CONNECT_S, ANSWER_S = 10.0, 70.0
+CONNECT_S = 10.0
+PATIENCE = Patience(attempts=6, answer_s=70.0)
 LONGEST_ANSWER_S = 3610.0
 """How long an endpoint may take to answer: an hour, when it is set up so."""
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -83,6 +83,7 @@ class Clients:
             and STORAGE_EMULATOR_HOST lead, when left out.
         credentials: Of google-auth; the usual search when left out, and none over plain HTTP.
         sleep: How time passes while something is waited for.
+        patience: With the services of the control plane.
     """
 
     def __init__(
@@ -92,9 +93,11 @@ class Clients:
         endpoint: str | None = None,
         credentials: Any = None,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.settings = settings
         self.sleep = sleep
+        self._patience = patience
         self._endpoint = endpoint.rstrip("/") if endpoint else None
         self._credentials = credentials
         self._lock = threading.RLock()
@@ -132,15 +135,12 @@ class Clients:
         """
         checked.check(Call(operation, body))
         sent = routes.build(operation, body)
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._answered(operation, sent)
-            except (UnavailableError, ThrottledError) as error:
-                again = isinstance(error, ThrottledError) or routes.repeatable(operation)
-                if not again or attempt == ATTEMPTS - 1:
-                    raise
-            self.sleep(min(FIRST_S * 2**attempt, LONGEST_S))
-        raise AssertionError  # the last attempt raises
+
+        def again(error: ProviderError) -> bool:
+            """A request that was throttled was not heard; one that had no answer may have been."""
+            return isinstance(error, ThrottledError) or (error.retryable and routes.repeatable(operation))
+
+        return self._patience.asked(lambda: self._answered(operation, sent), again, self.sleep)
 
     def pages(self, operation: str, body: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
         """The members of *key* in every page of an answer; a page may be empty and still not be the last."""
@@ -171,7 +171,7 @@ class Clients:
                 self.host(sent.service) + sent.path,
                 params=dict(sent.query),
                 json=sent.json,
-                timeout=(CONNECT_S, ANSWER_S),
+                timeout=(CONNECT_S, self._patience.answer_s),
             )
             if not answer.ok:
                 raise _refusal(answer)

@@ -9,6 +9,7 @@ import pytest
 from faulty import answer, converges, lay_out
 from sample import SETTINGS
 
+from cloudml.clouds.patience import Patience
 from cloudml.errors import (
     AuthenticationError,
     CloudMLError,
@@ -23,7 +24,7 @@ from cloudml.session import Session
 from cloudml.specs import ProjectSpec
 from cloudml.targets import resolve
 from cloudml_aws import plugin
-from cloudml_aws.clients import Clients, Patience
+from cloudml_aws.clients import Clients
 from cloudml_aws.double import KEY, SECRET, Double, double
 
 if TYPE_CHECKING:

@@ -113,7 +113,10 @@ EXCEPTIONS: Mapping[str, Meaning] = {
 }
 """By the name of the client's exception or of one that it comes from."""
 
-CAPACITY = re.compile(r"[Rr]esources are insufficient|insufficient (resources|capacity)|stockout|out of capacity")
+CAPACITY = re.compile(
+    r"[Rr]esources are insufficient|insufficient (resources|capacity)|stockout|out of capacity"
+    r"|Machine type temporarily unavailable"
+)
 """In what a job or a deployment says of itself: the region has no such machine now."""
 AT_FAULT = 500
 

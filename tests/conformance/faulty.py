@@ -67,9 +67,9 @@ def project(provider: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lay_out(folder: Path, train: str = TRAIN) -> None:
+def lay_out(folder: Path) -> None:
     """The project's files."""
-    for name, text in {"a.csv": "x\n1\n", "train.py": train, "predict.py": PREDICT}.items():
+    for name, text in {"a.csv": "x\n1\n", "train.py": TRAIN, "predict.py": PREDICT}.items():
         (folder / name).write_text(text)
 
 

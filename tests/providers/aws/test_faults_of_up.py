@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from faulty import answer, converges, lay_out
+from faulty import answer, change, converges, lay_out, resumes
 from sample import SETTINGS
 
 from cloudml.clouds.patience import Patience
@@ -30,21 +30,12 @@ from cloudml_aws.double import KEY, SECRET, Double, double
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAIN = """
-from cloudml import runtime
-job = runtime.job()
-seen = job.checkpoints / "seen"
-print("resumed" if seen.exists() else "began", flush=True)
-seen.write_text("yes")
-print("epoch 1", flush=True)
-(job.outputs["model"] / "number.txt").write_text("2")
-"""
 PROJECT: dict[str, Any] = {
     "project": "faulty",
     "targets": {"there": {"provider": "aws", **SETTINGS["aws"]}},
     "datasets": {"table": {"name": "table", "path": "a.csv"}},
     "jobs": {"train": {"name": "train", "script": "train.py", "inputs": {"table": "datasets.table"},
-                       "outputs": ["model"], "spot": True}},
+                       "outputs": ["model"], "metrics": ["number"], "spot": True}},
     "models": {"two": {"name": "two", "source": "jobs.train.model", "predictor": "predict.py:Predictor"}},
     "endpoints": {"two": {"name": "two", "model": "models.two"}},
 }  # fmt: skip
@@ -71,7 +62,7 @@ class There:
 
 @pytest.fixture
 def there(tmp_path):
-    lay_out(tmp_path, TRAIN)
+    lay_out(tmp_path)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
     target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
@@ -191,16 +182,14 @@ def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the
 
 
 def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
-    there.aws.faults.domain("spot", line="epoch 1")
-    there.session.up()
-    (name,) = (one.name for one in there.session.status() if one.resource == "jobs.train")
-    assert {"began", "resumed"} <= set(there.session.provider.logs.read("jobs", name, "").lines)
+    there.aws.faults.domain("spot", line="working on 0")
+    resumes(there.session)
     converges(there.session)
 
 
 def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_converges(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.aws.faults.domain("rollback", "faulty-two")
     with pytest.raises(RunFailedError, match=r"endpoints\.two") as caught:
         there.session.up()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from faulty import TRAIN, answer, converges, lay_out, project
+from faulty import answer, change, converges, lay_out, project, resumes
 from sample import SETTINGS
 
 from cloudml.errors import (
@@ -124,7 +124,9 @@ PASSING: dict[str, Callable[[Double], Any]] = {
     "a deployment whose answer was lost": lambda azure: azure.faults.happen(
         "lose", "ml:OnlineDeployments_CreateOrUpdate"
     ),
-    "a reclaimed spot machine": domain("spot", line="epoch 1"),
+    "deployed, and the answer did not come in time": lambda azure: azure.faults.happen(
+        "hold", "ml:OnlineDeployments_CreateOrUpdate"
+    ),
     "lists that lag": domain("lag", "jobs/*", times=None, seconds=45),
     "an endpoint that is not seen yet": domain("stale", "onlineEndpoints/faulty-two-*"),
     "a busy endpoint": domain("busy", times=1),
@@ -143,9 +145,15 @@ def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
     converges(there.session)
 
 
+def test_a_job_whose_machine_is_taken_away_goes_on_from_its_checkpoints(there) -> None:
+    there.azure.faults.domain("spot", line="working on 0")
+    resumes(there.session)
+    converges(there.session)
+
+
 def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converges(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.azure.faults.domain("quota", "faulty-two-*", times=None)
     with pytest.raises(RunFailedError, match=r"endpoints\.two.*OutOfQuota"):
         there.session.up()
@@ -157,7 +165,7 @@ def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converge
 
 def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_finds_them(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.session.up()
     there.session.provider.logs.read("jobs", next(iter(there.session.provider.jobs.list("faulty"))).name, "")
     there.session.provider.logs.read("endpoints", "faulty-two", "")

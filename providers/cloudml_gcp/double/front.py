@@ -34,11 +34,12 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came."""
+    """A request that came; what it was about as faults know it."""
 
     service: str
     operation: str
     parameters: Mapping[str, Any]
+    about: str = ""
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class Front:
 
     def struck(self, asked: Asked) -> Fault | None:
         """Write a request down; the fault that strikes it."""
-        self.seen.append(Seen(asked.service, asked.operation, asked.parameters))
+        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about))
         return self._world.faults.strike(asked.name, asked.about)
 
     def fail(self, fault: Fault | None, asked: Asked) -> None:

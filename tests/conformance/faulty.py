@@ -119,6 +119,17 @@ def are_told(session: Session, faults: Faults, seen: Mapping[str, tuple[Callable
     converges(session)
 
 
+def are_not_seen(session: Session, faults: Faults, happening: Iterable[Callable[[Faults], Any]]) -> None:
+    """Let faults happen that pass: an `up` is done in spite of each of them."""
+    for happen in happening:
+        happen(faults)
+    up = session.up()
+    assert [one for one in faults if not one.struck] == []
+    assert up.metrics["jobs.train.number"] == 2
+    faults.clear()
+    converges(session)
+
+
 def denied(session: Session, deny: Callable[[str], Any], faults: Faults, actions: Mapping[str, str]) -> None:
     """Deny actions one after another, in the order in which an `up` needs them.
 

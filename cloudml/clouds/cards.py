@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from cloudml.errors import ProviderError
 
@@ -61,6 +62,11 @@ class Held:
 
     card: Mapping[str, Any]
     seen: ObjectMeta | None
+
+
+def attempt() -> str:
+    """What tells one start of a thing from every other one, in its card."""
+    return uuid4().hex
 
 
 def held(storage: Storage, path: str) -> Held:

@@ -41,6 +41,31 @@ def seen(look: Callable[[], Seen], sleep: Callable[[float], None]) -> Seen:
     return look()
 
 
+def sent(send: Callable[[], Seen], heard: Callable[[], Seen | None]) -> Seen:
+    """What *send* gives, which would make a second one; where no answer came it is sent again if it was not heard.
+
+    Args:
+        send: Sends the one request.
+        heard: What the first one made, once it is seen; None when it made nothing.
+
+    Raises:
+        UnavailableError: No answer came the second time either, and nothing was made.
+    """
+    try:
+        return send()
+    except UnavailableError:
+        found = heard()
+        if found is not None:
+            return found
+    try:
+        return send()
+    except UnavailableError:
+        found = heard()
+        if found is None:
+            raise
+        return found
+
+
 def gone(look: Callable[[], object], what: str, sleep: Callable[[float], None]) -> None:
     """Return once *look* says that nothing is there.
 

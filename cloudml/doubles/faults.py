@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationFailed", "PERMISSION_DENIED"})
 """Codes that mean a missing permission."""
@@ -98,6 +98,10 @@ class Faults:
         with self._lock:
             self._faults.append(fault)
         return fault
+
+    def __iter__(self) -> Iterator[Fault]:
+        with self._lock:
+            return iter(list(self._faults))
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""

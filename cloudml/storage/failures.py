@@ -120,6 +120,8 @@ ERRNO = re.compile(r"\(os error (\d+)\)")
 BROKEN = re.compile(
     r"error sending request|timed out|connection|error decoding|request or response body", re.IGNORECASE
 )
+SAID = re.compile(r"<(Message|Details)>(.*?)</\1>", re.DOTALL)
+"""What S3, Azure and Google say in words in their XML; Google names the permission in the details."""
 QUERY = re.compile(r"(\w+://[^\s?#\"']*)[?#][^\s\"',)]*")
 LOGIN = re.compile(r"(\w+://)[^/\s@\"']+@(?!.*\.(?:dfs|blob)\.)")
 
@@ -129,6 +131,14 @@ SERVER_ERROR = 500
 def public(text: str) -> str:
     """*text* with the queries of its URLs (signatures stand there) and passwords taken out."""
     return LOGIN.sub(r"\1", QUERY.sub(r"\1", text))
+
+
+def words(text: str) -> str:
+    """What a store said: its own words where its XML has some, else the first line of the error's *text*."""
+    from html import unescape
+
+    said = dict.fromkeys(unescape(" ".join(found[2].split())) for found in SAID.finditer(text))
+    return public(" ".join(said) or text.partition("\n")[0])
 
 
 def _status(text: str) -> Meaning | None:
@@ -160,7 +170,7 @@ def failure(error: BaseException, url: str) -> ProviderError:
     meant = meaning(error)
     message = meant.text.format(url=public(url))
     if message.endswith(":"):
-        message = f"{message} {public(str(error)).partition(chr(10))[0]}"
+        message = f"{message} {words(str(error))}"
     return meant.error(message, hint=meant.hint, code=type(error).__name__)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds.patience import Patience
 from cloudml.plan import Call
 from cloudml_aws import requests
 from cloudml_aws.errors import translated
@@ -27,19 +27,7 @@ if TYPE_CHECKING:
     from cloudml_aws.settings import AwsSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a service is waited for.
-
-    Attributes:
-        attempts: So often it is asked while it is throttled or down; quota and refusals are not asked again.
-        answer_s: So long each answer may take.
-    """
-
-    attempts: int = 8
-    answer_s: float = 60.0
-
-
+PATIENCE = Patience()
 ONCE: Mapping[str, Patience] = {"sagemaker-runtime": Patience(attempts=1, answer_s=70.0)}
 """Services whose requests are sent once: a prediction that timed out may have been made. A container has 60 seconds."""
 KEYS_LAST = timedelta(minutes=15)
@@ -94,7 +82,7 @@ class Clients:
         endpoint: str | None = None,
         credentials: tuple[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENCE,
     ) -> None:
         self.settings = settings
         self.sleep = sleep

@@ -11,7 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import NotFoundError, ProviderError
+from cloudml.clouds.patience import Patience
+from cloudml.errors import NotFoundError
 from cloudml.plan import Call
 from cloudml_azure import requests
 from cloudml_azure.errors import answered, translated
@@ -27,11 +28,7 @@ ARM = "https://management.azure.com"
 SCOPE = "https://management.azure.com/.default"
 SCORING_SCOPE = "https://ml.azure.com/.default"
 """For whom a token is that an endpoint with Entra sign-in asks for."""
-ATTEMPTS = 8
-"""How often a request is sent while the service is throttled or down; quota and refusals are not asked again."""
-FIRST_S, LONGEST_S = 1.0, 30.0
-READ_S = 120
-"""How long an answer of the control plane may take."""
+PATIENCE = Patience(answer_s=120.0)
 OURS = frozenset({"Blobs_Upload", "Blobs_Copy", "Blobs_Put"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
 ACCEPTED = frozenset({200, 201, 202, 204, 206})
@@ -73,6 +70,7 @@ class Clients:
         credential: Any credential of azure-core; the usual search of azure-identity when left out.
         blob_endpoint: Where the storage account answers, if not at Azure.
         sleep: How time passes while something is waited for.
+        patience: With the services of the control plane.
     """
 
     def __init__(
@@ -83,9 +81,11 @@ class Clients:
         credential: Any = None,
         blob_endpoint: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.settings = settings
         self.sleep = sleep
+        self._patience = patience
         self._transport = transport
         self._credential = credential
         self._arm = os.environ.get("CLOUDML_AZURE_ARM_ENDPOINT", ARM).rstrip("/")
@@ -151,7 +151,9 @@ class Clients:
         operation = "Endpoints_Score"
         with translated(operation):
             request = HttpRequest("POST", url, content=body, headers=dict(headers))
-            answer = self._open().send_request(request, read_timeout=self.settings.request_timeout_s + READ_S)
+            answer = self._open().send_request(
+                request, read_timeout=self.settings.request_timeout_s + self._patience.answer_s
+            )
             return answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.read()
 
     def key(self, endpoint: str) -> str:
@@ -203,17 +205,12 @@ class Clients:
 
     def _patiently(self, operation: str, send: Callable[[], Any]) -> Any:
         """What *send* gives; sent again where the table of errors says that it may help."""
-        pause = FIRST_S
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with translated(operation):
-                    return send()
-            except ProviderError as error:
-                if not error.retryable or attempt == ATTEMPTS:
-                    raise
-                self.sleep(max(pause, float(getattr(error, "after_s", 0.0))))
-                pause = min(2 * pause, LONGEST_S)
-        raise AssertionError("attempts are counted")  # pragma: no cover
+
+        def sent() -> Any:
+            with translated(operation):
+                return send()
+
+        return self._patience.asked(sent, lambda error: error.retryable, self.sleep)
 
     def _sent(
         self, operation: str, method: str, url: str, query: Mapping[str, str], body: Mapping[str, Any] | None
@@ -221,7 +218,7 @@ class Clients:
         from azure.core.rest import HttpRequest
 
         request = HttpRequest(method, url, params=dict(query), json=None if body is None else dict(body))
-        answer = self._signed().send_request(request)
+        answer = self._signed().send_request(request, read_timeout=self._patience.answer_s)
         document = _document(answer)
         if answer.status_code not in ACCEPTED:
             request_id = answer.headers.get("x-ms-request-id", "")
@@ -233,7 +230,9 @@ class Clients:
     def _read(self, operation: str, url: str, headers: Mapping[str, str]) -> bytes:
         from azure.core.rest import HttpRequest
 
-        answer = self._open().send_request(HttpRequest("GET", url, headers=dict(headers)))
+        answer = self._open().send_request(
+            HttpRequest("GET", url, headers=dict(headers)), read_timeout=self._patience.answer_s
+        )
         content = bytes(answer.read())
         if answer.status_code in ACCEPTED:
             return content

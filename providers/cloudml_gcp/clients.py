@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cloudml.errors import ThrottledError, UnavailableError
+from cloudml.clouds.patience import Patience
+from cloudml.errors import ThrottledError
 from cloudml.plan import Call
 from cloudml_gcp import requests as checked
 from cloudml_gcp.errors import AnswerError, translated
@@ -23,15 +24,14 @@ from cloudml_gcp.wire import routes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from cloudml.errors import ProviderError
     from cloudml.plan import Plan
     from cloudml.storage import Storage
     from cloudml_gcp.settings import GcpSettings
     from cloudml_gcp.wire.routes import Sent
 
-ATTEMPTS = 6
-FIRST_S, LONGEST_S = 1.0, 32.0
-"""How often, and after which pauses, is asked while the control plane is throttled or down."""
-CONNECT_S, ANSWER_S = 10.0, 70.0
+CONNECT_S = 10.0
+PATIENCE = Patience(attempts=6, answer_s=70.0)
 LONGEST_ANSWER_S = 3610.0
 """How long an endpoint may take to answer: an hour, when it is set up so."""
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -81,8 +81,10 @@ class Clients:
         settings: The target.
         endpoint: Where a double listens, in place of all of Google's hosts; these, or where gcloud's own variables
             and STORAGE_EMULATOR_HOST lead, when left out.
-        credentials: Of google-auth; the usual search when left out, and none over plain HTTP.
+        credentials: Of google-auth; the usual search when left out, and then none over plain HTTP: nothing that is
+            secret goes to an emulator, nor where everybody can read it.
         sleep: How time passes while something is waited for.
+        patience: With the services of the control plane.
     """
 
     def __init__(
@@ -92,9 +94,11 @@ class Clients:
         endpoint: str | None = None,
         credentials: Any = None,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.settings = settings
         self.sleep = sleep
+        self._patience = patience
         self._endpoint = endpoint.rstrip("/") if endpoint else None
         self._credentials = credentials
         self._lock = threading.RLock()
@@ -119,9 +123,9 @@ class Clients:
         found: Storage = self.once(root, lambda: self._storage(root))
         return found
 
-    def credentials(self) -> Any:
-        """Who asks; google-auth's own object."""
-        return self.once("credentials", self._found)
+    def credentials(self, service: str = "aiplatform") -> Any:
+        """Who asks a service; google-auth's own object."""
+        return self._asking(self.host(service))
 
     def send(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request, ``aiplatform:CreateCustomJob``, and give back the answer.
@@ -132,15 +136,12 @@ class Clients:
         """
         checked.check(Call(operation, body))
         sent = routes.build(operation, body)
-        for attempt in range(ATTEMPTS):
-            try:
-                return self._answered(operation, sent)
-            except (UnavailableError, ThrottledError) as error:
-                again = isinstance(error, ThrottledError) or routes.repeatable(operation)
-                if not again or attempt == ATTEMPTS - 1:
-                    raise
-            self.sleep(min(FIRST_S * 2**attempt, LONGEST_S))
-        raise AssertionError  # the last attempt raises
+
+        def again(error: ProviderError) -> bool:
+            """A request that was throttled was not heard; one that had no answer may have been."""
+            return isinstance(error, ThrottledError) or (error.retryable and routes.repeatable(operation))
+
+        return self._patience.asked(lambda: self._answered(operation, sent), again, self.sleep)
 
     def pages(self, operation: str, body: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
         """The members of *key* in every page of an answer; a page may be empty and still not be the last."""
@@ -159,19 +160,22 @@ class Clients:
             ProviderError: It was refused; AnswerError with all that came is its cause.
         """
         with translated(operation):
-            answer = self._session().post(url, data=body, headers=dict(headers), timeout=(CONNECT_S, LONGEST_ANSWER_S))
+            answer = self._session(url).post(
+                url, data=body, headers=dict(headers), timeout=(CONNECT_S, LONGEST_ANSWER_S)
+            )
             if not answer.ok:
                 raise _refusal(answer)
         return Raw(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
 
     def _answered(self, operation: str, sent: Sent) -> dict[str, Any]:
+        host = self.host(sent.service)
         with translated(operation):
-            answer = self._session().request(
+            answer = self._session(host).request(
                 sent.verb,
-                self.host(sent.service) + sent.path,
+                host + sent.path,
                 params=dict(sent.query),
                 json=sent.json,
-                timeout=(CONNECT_S, ANSWER_S),
+                timeout=(CONNECT_S, self._patience.answer_s),
             )
             if not answer.ok:
                 raise _refusal(answer)
@@ -186,23 +190,26 @@ class Clients:
                     self._made[key] = make()
             return self._made[key]
 
-    def _session(self) -> Any:
-        """A session of this thread: they are not made for several at once."""
-        if not hasattr(self._local, "session"):
+    def _session(self, url: str) -> Any:
+        """A session of this thread for that address: they are not made for several at once."""
+        credentials = self._asking(url)
+        if not hasattr(self._local, "sessions"):
+            self._local.sessions = {}
+        made = self._local.sessions
+        if credentials not in made:
             from google.auth.transport.requests import AuthorizedSession
 
-            session = AuthorizedSession(self.credentials())  # type: ignore[no-untyped-call]  # google-auth has no annotations here
+            session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has no annotations here
             session.headers["user-agent"] = "cloudml"
-            self._local.session = session
-        return self._local.session
+            made[credentials] = session
+        return made[credentials]
 
-    def _found(self) -> Any:
+    def _asking(self, url: str) -> Any:
         if self._credentials is not None:
             return self._credentials
-        if self.host("aiplatform").startswith("http://"):
-            from google.auth.credentials import AnonymousCredentials
+        return self.once("nobody", _nobody) if url.startswith("http://") else self.once("credentials", self._found)
 
-            return AnonymousCredentials()  # type: ignore[no-untyped-call]  # likewise
+    def _found(self) -> Any:
         import google.auth
 
         found, _ = google.auth.default(scopes=[SCOPE], quota_project_id=self.settings.quota_project)
@@ -215,7 +222,7 @@ class Clients:
         options: dict[str, Any] = {}
         if host != HOSTS["storage"]:
             options = {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
-        credentials = self.credentials()
+        credentials = self.credentials("storage")
         if type(credentials).__name__ == "AnonymousCredentials":
             nobody = {"gcs_base_url": host, "disable_oauth": True} | dict.fromkeys(KEY, "")
             return Storage(root, service_account_key=json.dumps(nobody), **options)
@@ -223,22 +230,31 @@ class Clients:
 
 
 class Tokens:
-    """Tokens for obstore, out of credentials of google-auth."""
+    """Tokens for obstore, out of credentials of google-auth.
+
+    Each is given as one that ends now, so that obstore keeps none: google-auth knows best whether one is still good,
+    and makes a new one when any service has refused it.
+    """
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
         self._lock = threading.Lock()
 
     def __call__(self) -> dict[str, Any]:
-        from datetime import UTC
+        from datetime import UTC, datetime
 
         from google.auth.transport.requests import Request
 
         with self._lock:
             if not self._credentials.valid:
                 self._credentials.refresh(Request())
-            expiry = getattr(self._credentials, "expiry", None)
-            return {"token": self._credentials.token, "expires_at": expiry.replace(tzinfo=UTC) if expiry else None}
+            return {"token": self._credentials.token, "expires_at": datetime.now(UTC)}
+
+
+def _nobody() -> Any:
+    from google.auth.credentials import AnonymousCredentials
+
+    return AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no annotations here
 
 
 def _refusal(answer: Any) -> AnswerError:

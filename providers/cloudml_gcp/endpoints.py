@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.clock import moment
 from cloudml.clouds import cards, settling, words
 from cloudml.clouds.names import shortened
-from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, RunFailedError, UnavailableError
+from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, RunFailedError
 from cloudml.plan import Call, Note, Plan
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_gcp import invoking, machines, names, rollout, running, scaling
@@ -293,20 +293,23 @@ class GcpEndpoints:
         endpoint, there = live.endpoint, [str(one["id"]) for one in live.endpoint.get("deployedModels", ())]
         if live.pending or deployed_id(resource) in there:
             raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
-        card = {"tags": dict(resource.identity.tags), "model": names.version(resource.model), "attempt": _token()}
+        card = {
+            "tags": dict(resource.identity.tags),
+            "model": names.version(resource.model),
+            "attempt": cards.attempt(),
+        }
         looking.storage.write(self.places.path(capture.body["to"]), json.dumps(capture.body["content"]).encode())
         if not cards.change(looking.storage, looking.card_path(name), before, card):
             raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
         held = looking.held(name)
         if held.card != card:  # whoever waited for us has taken over
             raise AlreadyExistsError(f"another deploys to `{name}` at this moment", operation=DEPLOY)
-        try:
-            operation = self.clients.send(DEPLOY, {**deploy.body, "trafficSplit": rollout.first(endpoint)})
-        except UnavailableError:
-            if not self._heard(name, deployed_id(resource)):
-                raise
-            return self.get(name)
-        cards.change(looking.storage, looking.card_path(name), held, {**card, OPERATION: operation["name"]})
+        body = {**deploy.body, "trafficSplit": rollout.first(endpoint)}
+        operation = settling.sent(
+            lambda: self.clients.send(DEPLOY, body), lambda: {} if self._heard(name, deployed_id(resource)) else None
+        )
+        if operation:
+            cards.change(looking.storage, looking.card_path(name), held, {**card, OPERATION: operation["name"]})
         return self.get(name)
 
     def _heard(self, name: str, deployed: str) -> bool:
@@ -385,10 +388,3 @@ class GcpEndpoints:
     @property
     def _looking(self) -> Looking:
         return Looking(self.clients, self.places, self.logs)
-
-
-def _token() -> str:
-    """What tells one deployment from another one."""
-    from uuid import uuid4
-
-    return uuid4().hex

@@ -24,13 +24,16 @@ from cloudml.errors import (
     ThrottledError,
     UnavailableError,
 )
+from cloudml_gcp import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
 SIGN_IN = "sign in (`gcloud auth application-default login`) or set GOOGLE_APPLICATION_CREDENTIALS"
-GRANT = "grant that permission to this identity; docs/gcp-permissions.md has the whole list"
+LIST = "docs/gcp-permissions.md has the whole list"
+GRANT = f"grant that permission to this identity; {LIST}"
+ACT = f"grant `iam.serviceAccounts.actAs` on that service account to this identity; {LIST}"
 ENABLE = "switch the API on: `gcloud services enable aiplatform.googleapis.com cloudscheduler.googleapis.com`"
 QUOTA = "ask for more on the console's page of quotas, or choose another machine or region; spot and GPUs count apart"
 LATER = "try again"
@@ -39,6 +42,7 @@ REGION = "the service is not there in every region: choose another one"
 
 EXPIRED = Meaning(AuthenticationError, SIGN_IN)
 DENIED = Meaning(PermissionDeniedError, GRANT)
+NOT_AS = Meaning(PermissionDeniedError, ACT)
 DISABLED = Meaning(PermissionDeniedError, ENABLE)
 MISSING = Meaning(NotFoundError)
 EXISTS = Meaning(AlreadyExistsError)
@@ -91,7 +95,10 @@ MESSAGES: Mapping[str, tuple[tuple[str, Meaning], ...]] = {
         (r"quota metrics exceed quota limits|custom_model_|[Aa]llocation|exceeds? (the )?limit", FULL),
         (r"per (minute|second|day)|[Rr]ate", SLOW),
     ),
-    "PERMISSION_DENIED": ((r"has not been used in project|SERVICE_DISABLED|it is disabled", DISABLED),),
+    "PERMISSION_DENIED": (
+        (r"has not been used in project|SERVICE_DISABLED|it is disabled", DISABLED),
+        (r"to act as service|iam\.serviceAccounts\.actAs", NOT_AS),
+    ),
     "INVALID_ARGUMENT": ((r"already exists", EXISTS), (r"does not exist|[Nn]ot found", MISSING)),
     "FAILED_PRECONDITION": ((r"already exists", EXISTS), (r"does not exist", MISSING)),
 }
@@ -106,7 +113,10 @@ EXCEPTIONS: Mapping[str, Meaning] = {
 }
 """By the name of the client's exception or of one that it comes from."""
 
-CAPACITY = re.compile(r"[Rr]esources are insufficient|insufficient (resources|capacity)|stockout|out of capacity")
+CAPACITY = re.compile(
+    r"[Rr]esources are insufficient|insufficient (resources|capacity)|stockout|out of capacity"
+    r"|Machine type temporarily unavailable"
+)
 """In what a job or a deployment says of itself: the region has no such machine now."""
 AT_FAULT = 500
 
@@ -131,6 +141,14 @@ def meaning(status: str, message: str) -> Meaning:
         if re.search(pattern, message):
             return found
     return STATUSES.get(status, UNKNOWN)
+
+
+def advice(operation: str, found: Meaning) -> str:
+    """What to do about a refusal: where Google may not say which permission is missing, what the operation asks for."""
+    asked = permissions.OPERATIONS.get(operation, ())
+    if found is not DENIED or not asked:
+        return found.hint
+    return f"grant {' and '.join(f'`{name}`' for name in asked)} on the project to this identity; {LIST}"
 
 
 def status_of(http: int) -> str:
@@ -162,7 +180,8 @@ def of_status(operation: str, number: int, message: str) -> ProviderError:
     """Our error for the number and message in an operation or a job that failed."""
     status = NUMBERS.get(number, str(number))
     found = meaning(status, message)
-    return found.error(f"{operation}: {message or status}", operation=operation, code=status, hint=found.hint)
+    hint = advice(operation, found)
+    return found.error(f"{operation}: {message or status}", operation=operation, code=status, hint=hint)
 
 
 def raised(operation: str, error: Exception) -> ProviderError | None:
@@ -170,7 +189,8 @@ def raised(operation: str, error: Exception) -> ProviderError | None:
     if isinstance(error, AnswerError):
         status, message = said(error)
         found = meaning(status, message)
-        return found.error(f"{operation}: {message or status}", operation=operation, code=status, hint=found.hint)
+        hint = advice(operation, found)
+        return found.error(f"{operation}: {message or status}", operation=operation, code=status, hint=hint)
     ancestors = [kind.__name__ for kind in type(error).__mro__]
     for name, found in EXCEPTIONS.items():
         if name in ancestors:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloudml_gcp.settings import GcpSettings
 
 PYTHON = "python"
-"""The image in which any Python runs where no framework is asked for."""
+"""The image in which any Python runs where no framework is asked for: Ray's, the one that is known to have 3.11."""
 ANY_SERVED = "sklearn"
 """The image that serves what came from a job without a framework."""
 TITLES: Mapping[str, str] = {

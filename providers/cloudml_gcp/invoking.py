@@ -53,7 +53,7 @@ def refuse_large(body: bytes) -> None:
 
 
 def wanting(content_type: str, accept: str) -> str:
-    """The content type with what is wanted in it: Vertex AI passes this header on to the container, and not Accept."""
+    """The content type with what is wanted in it: RawPredictRequest has a body of a type, and nothing for Accept."""
     kind = content_type.partition(";")[0].strip().lower()
     if accept.strip().lower() in {"", "*/*", kind}:
         return content_type

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
-from cloudml.clouds import cards, words
+from cloudml.clouds import cards, settling, words
 from cloudml.clouds.jobs import came_to_nothing
 from cloudml.errors import (
     AlreadyExistsError,
@@ -47,8 +47,6 @@ LOOK_S = 5.0
 PATIENCE_LOOKS = 120
 """So often is looked whether a job has stopped: a machine is given 30 seconds, and the end is told a minute later."""
 GONE_S = 600.0
-AGAIN = 2
-"""So often a start is sent when no answer came and no such job is found."""
 CANCEL = "aiplatform:CancelCustomJob"
 DELETE = "aiplatform:DeleteCustomJob"
 
@@ -91,7 +89,7 @@ class GcpJobs:
         upload, request = self.plan(resource).calls
         name = names.native(resource.identity)
         before, left = self._room(name)
-        card = {**upload.body["card"], "created": clock.now().isoformat(), "attempt": _token()}
+        card = {**upload.body["card"], "created": clock.now().isoformat(), "attempt": cards.attempt()}
         held = self._changed(name, before, card)
         self._clear(name, left)
         with shipping.folder() as folder:
@@ -191,19 +189,16 @@ class GcpJobs:
         Raises:
             ProviderError: It was refused; what was sent stays for the next start, but for the card.
         """
-        for attempt in range(AGAIN):
-            try:
-                return self.clients.send(request.operation, request.body)
-            except UnavailableError:
-                job = finding.settled(self.clients, name, left)
-                if job is not None:
-                    return job
-                if attempt == AGAIN - 1:
-                    raise
-            except ProviderError:
-                self._take_back(name)
-                raise
-        raise AssertionError  # the last attempt returns or raises
+        try:
+            return settling.sent(
+                lambda: self.clients.send(request.operation, request.body),
+                lambda: finding.settled(self.clients, name, left),
+            )
+        except UnavailableError:
+            raise
+        except ProviderError:
+            self._take_back(name)
+            raise
 
     def _take_back(self, name: str) -> None:
         """Remove what was sent for a job that was refused, as far as that can be done now."""
@@ -262,13 +257,6 @@ class GcpJobs:
 
     def _storage(self) -> Storage:
         return self.clients.storage(self.places.root)
-
-
-def _token() -> str:
-    """What tells one start of a job from another one."""
-    from uuid import uuid4
-
-    return uuid4().hex
 
 
 def _exists(name: str) -> AlreadyExistsError:

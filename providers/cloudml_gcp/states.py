@@ -42,6 +42,9 @@ REASONS: Mapping[str, str] = {
 }
 EXHAUSTED = "RESOURCE_EXHAUSTED"
 ADVICE = "the region has no such machine free now: run it again later, or choose another machine, region, or no `spot`"
+WAITED = re.compile(r"not provisioned within|max(imum)?[ _]wait", re.IGNORECASE)
+"""In what a job says that was given up after its longest wait."""
+NONE_CAME = f"no machine came for as long as `max_wait` of the target says: {ADVICE}; or ask for more quota"
 EXIT_CODE = re.compile(r"exited with a non-zero status of (\d+)")
 
 
@@ -110,6 +113,8 @@ def reason(job: Mapping[str, Any]) -> str:
     said, word = str(error.get("message", "")), str(job.get("state", ""))
     if CAPACITY.search(said):
         return f"{said} ({ADVICE})"
+    if WAITED.search(said):
+        return f"{said} ({NONE_CAME})"
     if NUMBERS.get(int(error.get("code") or 0)) == EXHAUSTED:
         return f"{said} ({QUOTA})"
     if STATES.get(word) is JobState.QUEUED:

@@ -243,6 +243,20 @@ def test_a_missing_bucket_is_told_from_a_missing_object():
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("PUT https://h/a - 403 Forbidden: <Error><Code>C</Code><Message>a\nb</Message></Error>\nDebug source:", "a b"),
+        ("<Message>Denied.</Message><Details>x lacks &apos;y&apos;</Details>, again: <Message>Denied.</Message>",
+         "Denied. x lacks 'y'"),
+        ("<Message>see https://h/a?sig=1</Message>", "see https://h/a"),
+        ("no XML at all\nDebug source:", "no XML at all"),
+    ],
+)  # fmt: skip
+def test_a_store_s_own_words_are_told_without_what_stands_around_them(text, said):
+    assert failures.words(text) == said
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("GET https://h/a?X-Amz-Signature=1&b=2 failed", "GET https://h/a failed"),

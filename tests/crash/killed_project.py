@@ -5,7 +5,7 @@ from __future__ import annotations
 PROJECT = """
 project: crash
 targets:
-  there: {{provider: aws, region: {region}, bucket: {bucket}, role_arn: "{role_arn}"}}
+  there: {{provider: {provider}, {settings}}}
 datasets:
   table: {{path: data/*.csv}}
 jobs:
@@ -31,7 +31,7 @@ monitors:
   drift:
     endpoint: endpoints.mean
     baseline: jobs.prepare.rows
-    schedule: "0 0 29 2 *"
+    schedule: "{schedule}"
     checks: [{{metric: missing, max: 0.5}}]
 """
 PREPARE = """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(params=[sweep.VARIABLE, sweep.AZURE])
+@pytest.fixture(params=[sweep.VARIABLE, sweep.AZURE, sweep.GCP])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """A client on a real cloud, with a small project whose name says its age; everything is removed in the end."""
     file = os.environ.get(request.param)
@@ -37,7 +37,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
         jobs={"train": job(machine={"cpus": 2, "memory": "4GiB"})},
         models={"scale": MODEL},
         endpoints={"scale": ENDPOINT},
-        monitors={"drift": monitor()},
+        monitors={sweep.MONITOR: monitor()},
     )
     session = Session.open(spec, project_folder(tmp_path / "project"), target)
     try:

@@ -11,7 +11,8 @@ import os
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cloudml.down import down
-from cloudml.errors import NotFoundError
+from cloudml.errors import NotFoundError, ProviderError
 from cloudml.events import silent
 from cloudml.seam import Context
 from cloudml.targets import resolve
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from cloudml.targets import Target
     from cloudml_aws.clients import Clients
 
-VARIABLE, AZURE = "CLOUDML_LIVE_AWS", "CLOUDML_LIVE_AZURE"
+VARIABLE, AZURE, GCP = "CLOUDML_LIVE_AWS", "CLOUDML_LIVE_AZURE", "CLOUDML_LIVE_GCP"
 TARGET = "live"
+MONITOR = "drift"
+"""How the monitor of every project is called."""
 PREFIX = "live-"
 MOMENT = "%Y%m%dt%H%M"
 NAME = re.compile(rf"{PREFIX}(\d{{8}}t\d{{4}})-[0-9a-f]{{4}}")
@@ -84,22 +87,30 @@ def old(names: set[str], now: datetime, age: timedelta) -> list[str]:
     return [name for moment, name in sorted(dated) if now - moment >= age]
 
 
-def sweep(clients: Clients, name: str) -> Swept:
-    """`down` of the project, and then what no resource of it names: schedules, and what lies in its folder."""
-    from cloudml_aws.plugin import provider
+def brought_down(clients: Any, name: str, provider: str, home: str) -> Swept:
+    """`down` of the project, and then what lies in its folder.
 
+    Args:
+        clients: The clients of the target.
+        name: The project.
+        provider: Of the target.
+        home: The address of the project's folder.
+    """
+    connect = import_module(f"cloudml_{provider}.plugin").provider
     with tempfile.TemporaryDirectory() as folder:
-        done = down(provider(clients, Context(root=Path(folder), project=name)), name, TARGET, silent)
-    for schedule in schedules(clients, f"{name}-"):
-        try:
-            clients.send("scheduler:DeleteSchedule", {"Name": schedule})
-        except NotFoundError:
-            continue
-    home = f"{clients.settings.prefix}/{name}"
-    left = clients.storage(f"s3://{clients.settings.bucket}/{home}")
+        done = down(connect(clients, Context(root=Path(folder), project=name)), name, TARGET, silent)
+    left = clients.storage(home)
     left.remove([one.path for one in left.list()])
     residue = (*(f"{one.name}: {one.why}" for one in done.residue), *(f"{k}: {v}" for k, v in done.unseen.items()))
     return Swept(name, tuple(one.name for one in done.removed), residue)
+
+
+def sweep(clients: Clients, name: str) -> Swept:
+    """All of the project at AWS; schedules that no monitor names as well."""
+    for schedule in schedules(clients, f"{name}-"):
+        with suppress(NotFoundError):
+            clients.send("scheduler:DeleteSchedule", {"Name": schedule})
+    return brought_down(clients, name, "aws", f"s3://{clients.settings.bucket}/{clients.settings.prefix}/{name}")
 
 
 def azure_projects(clients: Any) -> set[str]:
@@ -111,20 +122,48 @@ def azure_projects(clients: Any) -> set[str]:
 
 
 def azure_sweep(clients: Any, name: str) -> Swept:
-    """`down` of the project at Azure, and then what lies in its folder."""
-    from cloudml_azure.plugin import provider
+    """All of the project at Azure."""
+    settings = clients.settings
+    return brought_down(clients, name, "azure", f"az://{settings.container}/{settings.prefix}/{name}")
 
-    with tempfile.TemporaryDirectory() as folder:
-        done = down(provider(clients, Context(root=Path(folder), project=name)), name, TARGET, silent)
-    left = clients.storage(f"az://{clients.settings.container}/{clients.settings.prefix}/{name}")
-    left.remove([one.path for one in left.list()])
-    residue = (*(f"{one.name}: {one.why}" for one in done.residue), *(f"{k}: {v}" for k, v in done.unseen.items()))
-    return Swept(name, tuple(one.name for one in done.removed), residue)
+
+LABELLED = {"CustomJobs": "customJobs", "Models": "models", "Endpoints": "endpoints"}
+
+
+def gcp_projects(clients: Any) -> set[str]:
+    """The projects of the live tests that have left anything at Google Cloud: objects, and what has their label."""
+    names = {*clients.storage(f"gs://{clients.settings.bucket}").folders(clients.settings.prefix)}
+    for kind in LABELLED:
+        names |= {one["labels"]["cloudml-project"] for one in gcp_labelled(clients, kind, "cloudml-project:*")}
+    return {name for name in names if begun(name)}
+
+
+def gcp_labelled(clients: Any, kind: str, label: str) -> Iterator[dict[str, Any]]:
+    """What Vertex AI has of that kind with such a label."""
+    asked = {"parent": clients.settings.parent, "filter": f"labels.{label}"}
+    found: Iterator[dict[str, Any]] = clients.pages(f"aiplatform:List{kind}", asked, LABELLED[kind])
+    return found
+
+
+def gcp_sweep(clients: Any, name: str) -> Swept:
+    """All of the project at Google Cloud; schedule and runs of its monitor as well, where no card names them."""
+    with suppress(NotFoundError):
+        clients.send("cloudscheduler:DeleteJob", {"name": f"{clients.settings.parent}/jobs/{name}-{MONITOR}"})
+    settings = clients.settings
+    swept = brought_down(clients, name, "gcp", f"gs://{settings.bucket}/{settings.prefix}/{name}")
+    residue = list(swept.residue)
+    for job in list(gcp_labelled(clients, "CustomJobs", f"cloudml-project={name}")):
+        try:
+            clients.send("aiplatform:DeleteCustomJob", {"name": job["name"]})
+        except ProviderError as error:  # it runs
+            residue.append(f"{job['name']}: {error.message}")
+    return replace(swept, residue=tuple(residue))
 
 
 SWEEPERS: dict[str, tuple[Callable[[Any], set[str]], Callable[[Any, str], Swept]]] = {
     "aws": (projects, sweep),
     "azure": (azure_projects, azure_sweep),
+    "gcp": (gcp_projects, gcp_sweep),
 }
 """By provider: how projects are found, and how one is removed."""
 

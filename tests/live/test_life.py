@@ -9,7 +9,7 @@ from cloudml.status import Verdict
 pytestmark = pytest.mark.live
 ROWS = [{"height": height, "weight": height / 2} for height in range(150, 160)] * 5
 CAPTURED_WITHIN_S = 900
-"""SageMaker writes captured requests some minutes later."""
+"""SageMaker writes captured requests some minutes later, the others sooner."""
 
 
 def test_a_small_project_lives_and_leaves_nothing(client) -> None:

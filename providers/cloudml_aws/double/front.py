@@ -38,11 +38,12 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came."""
+    """A request that came; what it was about as faults know it."""
 
     service: str
     operation: str
     parameters: Mapping[str, Any]
+    about: str = ""
 
     @property
     def name(self) -> str:
@@ -64,7 +65,7 @@ class Front:
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = _body(environ)
         asked = wire.read(environ, body)
-        self.seen.append(Seen(asked.service, asked.operation, asked.parameters))
+        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about))
         fault = self._world.faults.strike(asked.name, asked.about)
         if fault is not None and (early := self._fail(asked, fault)) is not None:
             return _sent(early, start)
@@ -90,7 +91,7 @@ class Front:
     def send(self, service: str, operation: str, parameters: dict[str, Any]) -> str:
         """Send a request from within, as a schedule does; what was answered."""
         asked = Asked(service=service, operation=operation, parameters=parameters)
-        self.seen.append(Seen(service, operation, parameters))
+        self.seen.append(Seen(service, operation, parameters, asked.about))
         fault = self._world.faults.strike(asked.name, asked.about)
         early = self._fail(asked, fault) if fault is not None else None
         answer = early or self.answer(asked)

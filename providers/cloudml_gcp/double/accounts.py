@@ -5,6 +5,7 @@ What is allowed follows the faults: an operation that is to be refused for want 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -31,6 +32,48 @@ ALONE: Mapping[str, str] = {
     "iam.serviceAccounts.actAs": "iam:serviceAccounts.actAs",
 }
 """Permissions whose operation has another name."""
+ASKED: Mapping[str, str] = {
+    **{operation: permission for permission, operation in ALONE.items()},
+    "aiplatform:ListModelVersions": "aiplatform.models.list",
+    "aiplatform:MergeVersionAliases": "aiplatform.models.update",
+    "aiplatform:DeleteModelVersion": "aiplatform.models.delete",
+    "aiplatform:RawPredict": "aiplatform.endpoints.predict",
+    "storage:objects.copy": "storage.objects.create",
+}
+"""Operations and the permission that they ask for, where the name does not say it."""
+RPC = re.compile(r"aiplatform:([A-Z][a-z]+)([A-Z]\w+)")
+
+
+def permission(asked: str) -> str:
+    """The permission that an operation asks for, such as ``aiplatform.customJobs.create``."""
+    if found := ASKED.get(asked):
+        return found
+    if rpc := RPC.fullmatch(asked):
+        noun = rpc[2][:1].lower() + rpc[2][1:]
+        return f"aiplatform.{noun if noun.endswith('s') else noun + 's'}.{rpc[1].lower()}"
+    return asked.replace(":", ".")
+
+
+def denied(world: World, asked: Asked) -> str:
+    """Google's words for a permission that is missing."""
+    lacks = permission(asked.name)
+    if asked.service == "storage":
+        thing = "bucket" if lacks.endswith("list") else "object"
+        return (
+            f"{world.account} does not have {lacks} access to the Google Cloud Storage {thing}. "
+            f"Permission '{lacks}' denied on resource (or it may not exist)."
+        )
+    about = next((str(value) for key in RESOURCE if (value := asked.parameters.get(key))), asked.about)
+    if asked.service == "cloudscheduler":
+        return (
+            f'The principal (user or service account) lacks IAM permission "{lacks}" for the resource "{about}" '
+            "(or the resource may not exist)."
+        )
+    return f"Permission '{lacks}' denied on resource '//{asked.service}.googleapis.com/{about}' (or it may not exist)."
+
+
+RESOURCE = ("name", "endpoint", "parent_model", "parent")
+"""Parameters that say what a permission is asked on, the most particular first."""
 
 
 def granted(world: World, permissions: Sequence[str]) -> list[str]:

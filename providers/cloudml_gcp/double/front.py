@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cloudml_gcp.double.world import World
 
 HELD_S = 120.0
+DENIED = "PERMISSION_DENIED"
 SERVICES: tuple[Any, ...] = (accounts, journal, scheduler, storage, vertex, xmlapi)
 """In the order in which they are asked whether a request is theirs; the last takes what is left."""
 OPEN = frozenset({"oauth2", "metadata"})
@@ -33,11 +34,12 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came."""
+    """A request that came; what it was about as faults know it."""
 
     service: str
     operation: str
     parameters: Mapping[str, Any]
+    about: str = ""
 
     @property
     def name(self) -> str:
@@ -76,7 +78,7 @@ class Front:
 
     def _answered(self, service: Service, request: Request, asked: Asked, fault: Fault | None) -> Answer:
         try:
-            self.fail(fault)
+            self.fail(fault, asked)
             if asked.service not in OPEN:
                 self._world.tokens.check(request.headers.get("authorization", ""))
             return service.answer(self._world, request, asked)
@@ -85,10 +87,10 @@ class Front:
 
     def struck(self, asked: Asked) -> Fault | None:
         """Write a request down; the fault that strikes it."""
-        self.seen.append(Seen(asked.service, asked.operation, asked.parameters))
+        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about))
         return self._world.faults.strike(asked.name, asked.about)
 
-    def fail(self, fault: Fault | None) -> None:
+    def fail(self, fault: Fault | None, asked: Asked) -> None:
         """What a fault does before the work.
 
         Raises:
@@ -98,7 +100,10 @@ class Front:
         if fault is None:
             return
         if fault.kind is Kind.REFUSE:
-            raise Refused(fault.code, fault.message, status=0 if fault.code in CODES else fault.status)
+            message = fault.message
+            if (fault.code, message) == (DENIED, DENIED):
+                message = accounts.denied(self._world, asked)
+            raise Refused(fault.code, message, status=0 if fault.code in CODES else fault.status)
         if fault.kind is Kind.DROP:
             fault.happened()
             raise DroppedError

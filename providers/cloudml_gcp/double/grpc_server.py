@@ -86,7 +86,7 @@ class GrpcServer:
 
         fault = self._front.struck(asked)
         try:
-            self._front.fail(fault)
+            self._front.fail(fault, asked)
             self._world.tokens.check(dict(context.invocation_metadata()).get("authorization", ""))
             found = work()
         except Refused as refusal:

@@ -137,8 +137,8 @@ def _machines(world: World, life: Life) -> bool:
     _said(world, life, "Waiting for job to be provisioned.")
     if not _pass(world, life, "pending"):
         return False
-    while world.domain("stockout", *life.names) is not None:
-        if _waited(world, life):
+    while (fault := world.domain("stockout", *life.names)) is not None:
+        if not fault.facts.get("endless") and _waited(world, life):
             text = "The job was not provisioned within its maximum wait duration."
             _finish(world, life, "FAILED", ("RESOURCE_EXHAUSTED", text))
             return False

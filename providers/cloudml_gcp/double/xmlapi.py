@@ -94,7 +94,10 @@ def refused(_request: Request, refusal: Refused) -> Answer:
     if refusal.code == "notModified":
         return Answer(status=refusal.status)
     code = CODES.get(refusal.code, refusal.code)
-    text = f"<Error><Code>{escape(code)}</Code><Message>{escape(refusal.message)}</Message></Error>"
+    message, details = escape(refusal.message), ""
+    if refusal.code == "PERMISSION_DENIED":
+        message, details = "Access denied.", f"<Details>{message}</Details>"
+    text = f"<Error><Code>{escape(code)}</Code><Message>{message}</Message>{details}</Error>"
     return _xml(text, refusal.status)
 
 

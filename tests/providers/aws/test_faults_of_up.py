@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from faulty import answer, converges, lay_out
+from faulty import Told, answer, are_not_seen, are_told, change, converges, lay_out, resumes
 from sample import SETTINGS
 
+from cloudml.clouds.patience import Patience
 from cloudml.errors import (
     AuthenticationError,
-    CloudMLError,
     PermissionDeniedError,
     QuotaExceededError,
     RunFailedError,
@@ -23,27 +23,20 @@ from cloudml.session import Session
 from cloudml.specs import ProjectSpec
 from cloudml.targets import resolve
 from cloudml_aws import plugin
-from cloudml_aws.clients import Clients, Patience
+from cloudml_aws.clients import Clients
 from cloudml_aws.double import KEY, SECRET, Double, double
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAIN = """
-from cloudml import runtime
-job = runtime.job()
-seen = job.checkpoints / "seen"
-print("resumed" if seen.exists() else "began", flush=True)
-seen.write_text("yes")
-print("epoch 1", flush=True)
-(job.outputs["model"] / "number.txt").write_text("2")
-"""
+    from cloudml.doubles.faults import Faults
+
 PROJECT: dict[str, Any] = {
     "project": "faulty",
     "targets": {"there": {"provider": "aws", **SETTINGS["aws"]}},
     "datasets": {"table": {"name": "table", "path": "a.csv"}},
     "jobs": {"train": {"name": "train", "script": "train.py", "inputs": {"table": "datasets.table"},
-                       "outputs": ["model"], "spot": True}},
+                       "outputs": ["model"], "metrics": ["number"], "spot": True}},
     "models": {"two": {"name": "two", "source": "jobs.train.model", "predictor": "predict.py:Predictor"}},
     "endpoints": {"two": {"name": "two", "model": "models.two"}},
 }  # fmt: skip
@@ -70,7 +63,7 @@ class There:
 
 @pytest.fixture
 def there(tmp_path):
-    lay_out(tmp_path, TRAIN)
+    lay_out(tmp_path)
     spec = ProjectSpec.model_validate(PROJECT)
     target = resolve(spec, "there", environ={})
     target = replace(target, plugin=replace(target.plugin, poll_s=(60.0, 3600.0)))  # a day is soon over
@@ -78,95 +71,82 @@ def there(tmp_path):
         yield There(aws, Session(spec, tmp_path, target, provider=None)).with_client()
 
 
-def refused(operation: str, code: str, **said: Any) -> Callable[[Double], Any]:
-    return lambda aws: aws.faults.refuse(operation, code, **{"times": None, **said})
+def refused(operation: str, code: str, **said: Any) -> Callable[[Faults], Any]:
+    return lambda faults: faults.refuse(operation, code, **{"times": None, **said})
 
 
-def domain(name: str, **said: Any) -> Callable[[Double], Any]:
-    return lambda aws: aws.faults.domain(name, **said)
+def domain(name: str, **said: Any) -> Callable[[Faults], Any]:
+    return lambda faults: faults.domain(name, **{"times": None, **said})
 
 
-SEEN: dict[str, tuple[Callable[[Double], Any], type[CloudMLError], int, str, str]] = {
-    "throttled for long": (
-        refused("sagemaker:CreateTrainingJob", "ThrottlingException", message="Rate exceeded"),
-        ThrottledError, 1, "Rate exceeded", "try again",
-    ),
-    "down for long": (
-        refused("sagemaker:CreateModelPackage", "InternalFailure", status=500),
-        UnavailableError, 1, "CreateModelPackage", "try again",
-    ),
-    "quota": (
-        refused("sagemaker:CreateTrainingJob", "ResourceLimitExceeded", message="service limit 'ml.m5.large' is 0"),
-        QuotaExceededError, 1, "ml.m5.large", "Service Quotas",
-    ),
-    "no capacity": (domain("capacity", times=None), RunFailedError, 1, "CapacityError", ""),
-    "no capacity for an endpoint": (
-        domain("capacity", about="faulty-two", times=None), RunFailedError, 1, "InsufficientInstanceCapacity", "",
-    ),
+SEEN: dict[str, tuple[Callable[[Faults], Any], Told]] = {
     "no right to write into the bucket": (
         refused("s3:PutObject", "AccessDenied", message="not authorized to perform: s3:PutObject", status=403),
-        PermissionDeniedError, 4, "s3:PutObject", "grant",
-    ),
-    "an expired session": (
-        refused("sagemaker:*", "ExpiredTokenException", message="The security token is expired"),
-        AuthenticationError, 4, "expired", "sign in",
+        Told(PermissionDeniedError, 4, "not authorized to perform: s3:PutObject", "grant this identity reading and"),
     ),
     "an expired session at the bucket": (
         refused("s3:*", "ExpiredToken", message="The provided token has expired."),
-        AuthenticationError, 4, "expired", "sign in",
+        Told(AuthenticationError, 4, "The provided token has expired.", "sign in"),
+    ),
+    "throttled for long": (
+        refused("sagemaker:CreateTrainingJob", "ThrottlingException", message="Rate exceeded"),
+        Told(ThrottledError, 1, "Rate exceeded", "try again"),
+    ),
+    "quota": (
+        refused("sagemaker:CreateTrainingJob", "ResourceLimitExceeded", message="service limit 'ml.m5.large' is 0"),
+        Told(QuotaExceededError, 1, "service limit 'ml.m5.large' is 0", "Service Quotas"),
+    ),
+    "an expired session": (
+        refused("sagemaker:*", "ExpiredTokenException", message="The security token is expired"),
+        Told(AuthenticationError, 4, "The security token is expired", "sign in"),
+    ),
+    "no capacity": (
+        domain("capacity", about="faulty-train-*"),
+        Told(RunFailedError, 1, "CapacityError", "`cloudml job logs train` shows all it printed"),
+    ),
+    "down for long": (
+        refused("sagemaker:CreateModelPackage", "InternalFailure", status=500),
+        Told(UnavailableError, 1, "CreateModelPackage", "try again"),
+    ),
+    "no capacity for an endpoint": (
+        domain("capacity", about="faulty-two"),
+        Told(RunFailedError, 1, "InsufficientInstanceCapacity", "run `cloudml up` again"),
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEEN)
-def test_a_fault_is_told_with_what_to_do_and_the_next_up_converges(there, name: str) -> None:
-    fault, kind, exit_code, said, hint = SEEN[name]
-    if name == "no capacity":  # a spot job waits for it
-        there.session = replace(there.session, spec=steady(there.session.spec))
-    fault(there.aws)
-    with pytest.raises(kind) as caught:
-        there.session.up()
-    assert caught.value.exit_code == exit_code
-    assert said in caught.value.message
-    assert caught.value.hint
-    assert hint in caught.value.hint
-    there.aws.faults.clear()
-    converges(there.session)
+def test_each_fault_is_told_with_what_to_do_and_the_next_up_goes_on(there) -> None:
+    session = replace(there.session, spec=steady(there.session.spec))  # a spot job waits for capacity
+    are_told(session, there.aws.faults, SEEN)
 
 
-def lost(operation: str) -> Callable[[Double], Any]:
-    return lambda aws: aws.faults.happen("lose", operation)
+def each(kind: str, *operations: str) -> Callable[[Faults], list[Any]]:
+    return lambda faults: [faults.happen(kind, f"sagemaker:{operation}") for operation in operations]
 
 
-PASSING: dict[str, tuple[Callable[[Double], Any], ...]] = {
+MAKING = ("CreateTrainingJob", "CreateModelPackage", "CreateEndpoint")
+PASSING: dict[str, tuple[Callable[[Faults], Any], ...]] = {
     "throttled, and the bucket is slow": (
         refused("sagemaker:*", "ThrottlingException", times=2),
         refused("s3:PutObject", "SlowDown", status=503, times=2),
     ),
     "down, and nothing is seen at once": (
         refused("sagemaker:Describe*", "ServiceUnavailable", status=503, times=2),
-        domain("lag", times=None, seconds=60),
-        domain("stale", about="endpoint/*"),
+        domain("lag", seconds=60),
+        domain("stale", about="endpoint/*", times=1),
     ),
-    "dropped before the work": (lambda aws: aws.faults.happen("drop", "sagemaker:Create*", times=2),),
-    "done, and the answers were lost": tuple(
-        lost(f"sagemaker:{operation}") for operation in ("CreateTrainingJob", "CreateModelPackage", "CreateEndpoint")
-    ),
+    "dropped before the work": (each("drop", *MAKING),),
+    "done, and the answers were lost": (each("lose", *MAKING),),
 }
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_faults_that_pass_are_not_seen(there, name: str) -> None:
-    faults = [fault(there.aws) for fault in PASSING[name]]
-    there.session.up()
-    assert all(fault.struck for fault in faults)
-    there.aws.faults.clear()
-    converges(there.session)
+    are_not_seen(there.session, there.aws.faults, PASSING[name])
 
 
 def test_what_was_done_without_an_answer_in_time_is_not_done_twice(there) -> None:
-    operations = ("CreateTrainingJob", "CreateModelPackage", "CreateEndpoint")
-    faults = [there.aws.faults.happen("hold", f"sagemaker:{operation}") for operation in operations]
+    faults = each("hold", *MAKING)(there.aws.faults)
     there.with_client(patience=Patience(answer_s=1.0)).session.up()
     assert all(fault.struck for fault in faults)
     converges(there.session)
@@ -190,16 +170,14 @@ def test_each_action_that_is_denied_is_named_and_the_next_up_comes_as_far_as_the
 
 
 def test_a_reclaimed_spot_job_goes_on_from_its_checkpoints(there) -> None:
-    there.aws.faults.domain("spot", line="epoch 1")
-    there.session.up()
-    (name,) = (one.name for one in there.session.status() if one.resource == "jobs.train")
-    assert {"began", "resumed"} <= set(there.session.provider.logs.read("jobs", name, "").lines)
+    there.aws.faults.domain("spot", line="working on 0")
+    resumes(there.session)
     converges(there.session)
 
 
 def test_an_update_that_is_rolled_back_leaves_the_old_version_and_the_next_up_converges(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.aws.faults.domain("rollback", "faulty-two")
     with pytest.raises(RunFailedError, match=r"endpoints\.two") as caught:
         there.session.up()

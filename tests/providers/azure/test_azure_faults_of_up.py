@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from faulty import TRAIN, answer, converges, lay_out, project
+from faulty import Told, answer, are_not_seen, are_told, change, converges, lay_out, project, resumes
 from sample import SETTINGS
 
 from cloudml.errors import (
     AuthenticationError,
-    CloudMLError,
     ConflictError,
     PermissionDeniedError,
     RunFailedError,
@@ -32,6 +31,8 @@ from cloudml_azure.double.services import TABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloudml.doubles.faults import Faults
+
 
 @dataclass
 class There:
@@ -40,6 +41,10 @@ class There:
     azure: Double
     session: Session
     clients: Clients
+
+    def made(self) -> dict[str, int]:
+        """How many there are of each kind; of endpoints also the deployment."""
+        return {kind: len(list(self.azure.world.resources.all(kind))) for kind in ONE_OF_EACH}
 
 
 @pytest.fixture
@@ -56,96 +61,108 @@ def there(tmp_path):
         yield There(azure, Session(spec, tmp_path, target, provider), clients)
 
 
-def refused(operation: str, code: str, **said: Any) -> Callable[[Double], Any]:
-    return lambda azure: azure.faults.refuse(operation, code, **{"times": None, **said})
+ONE_OF_EACH = {"jobs": 1, "models": 1, "onlineEndpoints": 2, "schedules": 1}
 
 
-def domain(name: str, *about: str, **said: Any) -> Callable[[Double], Any]:
-    return lambda azure: azure.faults.domain(name, *about, **said)
+def refused(operation: str, code: str, **said: Any) -> Callable[[Faults], Any]:
+    return lambda faults: faults.refuse(operation, code, **{"times": None, **said})
 
 
-SEEN: dict[str, tuple[Callable[[Double], Any], type[CloudMLError], int, str, str]] = {
+def domain(name: str, *about: str, **said: Any) -> Callable[[Faults], Any]:
+    return lambda faults: faults.domain(name, *about, **{"times": None, **said})
+
+
+LOGS, AGAIN = "`cloudml job logs train` shows all it printed", "run `cloudml up` again"
+OF_JOBS: dict[str, tuple[Callable[[Faults], Any], Told]] = {
     "throttled for long": (
         refused("ml:Jobs_CreateOrUpdate", "TooManyRequests", message="Rate exceeded", status=429),
-        ThrottledError, 1, "Rate exceeded", "try again",
-    ),
-    "down for long": (
-        refused("ml:ModelVersions_CreateOrUpdate", "InternalServerError", status=500),
-        UnavailableError, 1, "ModelVersions_CreateOrUpdate", "try again",
-    ),
-    "an action is denied": (
-        refused("ml:OnlineEndpoints_CreateOrUpdate", "AuthorizationFailed", message="may not perform x", status=403),
-        PermissionDeniedError, 4, "may not perform x", "grant",
+        Told(ThrottledError, 1, "Rate exceeded", "try again"),
     ),
     "an expired session": (
         refused("ml:*", "ExpiredAuthenticationToken", message="the token is expired", status=401),
-        AuthenticationError, 4, "expired", "sign in",
+        Told(AuthenticationError, 4, "the token is expired", "sign in (`az login`)"),
     ),
-    "quota of a job": (domain("quota", "faulty-train-*", times=None), RunFailedError, 1, "quota", ""),
-    "quota of an endpoint": (
-        domain("quota", "faulty-two-*", times=None), RunFailedError, 1, "OutOfQuota", "",
+    "quota of a job": (
+        domain("quota", "faulty-train-*"), Told(RunFailedError, 1, "ask for more cores of that family", LOGS),
     ),
     "an image that cannot be built": (
-        domain("image-build", "faulty-train-*", times=None), RunFailedError, 1, "build log", "",
+        domain("image-build", "faulty-train-*"), Told(RunFailedError, 1, "its build log is in the studio", LOGS),
     ),
-    "no machine is free": (
-        domain("capacity", "faulty-two-*", times=None), RunFailedError, 1, "has no such machine free now", "",
+}  # fmt: skip
+OF_MODELS_AND_ENDPOINTS: dict[str, tuple[Callable[[Faults], Any], Told]] = {
+    "down for long": (
+        refused("ml:ModelVersions_CreateOrUpdate", "InternalServerError", status=500),
+        Told(UnavailableError, 1, "ModelVersions_CreateOrUpdate", "try again"),
+    ),
+    "an action is denied": (
+        refused("ml:OnlineEndpoints_CreateOrUpdate", "AuthorizationFailed"),
+        Told(PermissionDeniedError, 4, "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write", "grant"),
+    ),
+    "an endpoint name that is taken": (
+        domain("taken"), Told(ConflictError, 1, "already in use", "call yours otherwise in the file"),
     ),
     "an operation that fails after it was accepted": (
-        domain("operation", "onlineEndpoints/faulty-two-*", code="InternalServerError", times=None),
-        RunFailedError, 1, "InternalServerError", "",
+        domain("operation", "onlineEndpoints/faulty-two-*", code="InternalServerError"),
+        Told(RunFailedError, 1, "InternalServerError", AGAIN),
     ),
-    "an endpoint name that is taken": (domain("taken", times=None), ConflictError, 1, "already in use", "otherwise"),
+    "quota of an endpoint": (
+        domain("quota", "faulty-two-*"), Told(RunFailedError, 1, "OutOfQuota", AGAIN),
+    ),
+    "no machine is free": (
+        domain("capacity", "faulty-two-*"), Told(RunFailedError, 1, "has no such machine free now", AGAIN),
+    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEEN)
-def test_a_fault_is_told_with_what_to_do_and_the_next_up_converges(there, name: str) -> None:
-    fault, kind, exit_code, said, hint = SEEN[name]
-    fault(there.azure)
-    with pytest.raises(kind) as caught:
-        there.session.up()
-    assert caught.value.exit_code == exit_code
-    assert said in caught.value.message
-    assert caught.value.hint
-    assert hint in caught.value.hint
-    there.azure.faults.clear()
-    converges(there.session)
+@pytest.mark.parametrize("seen", [OF_JOBS, OF_MODELS_AND_ENDPOINTS], ids=["jobs", "the rest"])
+def test_each_fault_is_told_with_what_to_do_and_the_next_up_goes_on(there, seen) -> None:
+    are_told(there.session, there.azure.faults, seen)
 
 
-PASSING: dict[str, Callable[[Double], Any]] = {
-    "throttled twice": refused("ml:*", "TooManyRequests", status=429, times=2),
-    "down twice": refused("ml:OnlineEndpoints_Get", "ServiceUnavailable", status=503, times=2),
-    "the storage is slow": refused("blob:PutBlob", "ServerBusy", status=503, times=2),
-    "dropped before the work": lambda azure: azure.faults.happen("drop", "ml:*_CreateOrUpdate", times=2),
-    "a job whose answer was lost": lambda azure: azure.faults.happen("lose", "ml:Jobs_CreateOrUpdate"),
-    "a model whose answer was lost": lambda azure: azure.faults.happen("lose", "ml:ModelVersions_CreateOrUpdate"),
-    "an endpoint whose answer was lost": lambda azure: azure.faults.happen("lose", "ml:OnlineEndpoints_CreateOrUpdate"),
-    "a deployment whose answer was lost": lambda azure: azure.faults.happen(
-        "lose", "ml:OnlineDeployments_CreateOrUpdate"
+def each(kind: str, *operations: str) -> Callable[[Faults], list[Any]]:
+    return lambda faults: [faults.happen(kind, f"ml:{operation}_CreateOrUpdate") for operation in operations]
+
+
+MAKING = ("Jobs", "ModelVersions", "OnlineEndpoints", "OnlineDeployments")
+PASSING: dict[str, tuple[Callable[[Faults], Any], ...]] = {
+    "throttled, and the storage is slow": (
+        refused("ml:*", "TooManyRequests", status=429, times=2),
+        refused("blob:PutBlob", "ServerBusy", status=503, times=2),
     ),
-    "a reclaimed spot machine": domain("spot", line="epoch 1"),
-    "lists that lag": domain("lag", "jobs/*", times=None, seconds=45),
-    "an endpoint that is not seen yet": domain("stale", "onlineEndpoints/faulty-two-*"),
-    "a busy endpoint": domain("busy", times=1),
-    "a model that is mounted one folder deeper": domain("deeper", times=1),
+    "down and busy, and nothing is seen at once": (
+        refused("ml:OnlineEndpoints_Get", "ServiceUnavailable", status=503, times=2),
+        domain("stale", "onlineEndpoints/faulty-two-*", times=1),
+        domain("busy", times=1),
+        domain("deeper", times=1),
+    ),
+    "dropped before the work": (each("drop", *MAKING),),
+    "done, and the answers were lost": (each("lose", *MAKING, "Schedules"),),
+    "done, and the answers did not come in time": (each("hold", *MAKING, "Schedules"),),
 }
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_fault_that_passes_is_not_seen(there, name: str) -> None:
-    fault = PASSING[name](there.azure)
-    up = there.session.up()
+def test_faults_that_pass_are_not_seen_and_nothing_is_made_twice(there, name: str) -> None:
+    are_not_seen(there.session, there.azure.faults, PASSING[name])
+    assert there.made() == ONE_OF_EACH
+
+
+def test_a_list_that_lags_lacks_nothing(there) -> None:
+    lagging = there.azure.faults.domain("lag", "jobs/*", times=None, seconds=45)
+    there.session.up()
     assert {one.resource for one in there.session.provider.jobs.list("faulty")} == {"jobs.train"}
-    assert fault.struck
-    assert up.metrics["jobs.train.number"] == 2
-    there.azure.faults.clear()
+    assert lagging.struck
+
+
+def test_a_job_whose_machine_is_taken_away_goes_on_from_its_checkpoints(there) -> None:
+    there.azure.faults.domain("spot", line="working on 0")
+    resumes(there.session)
     converges(there.session)
 
 
 def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converges(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.azure.faults.domain("quota", "faulty-two-*", times=None)
     with pytest.raises(RunFailedError, match=r"endpoints\.two.*OutOfQuota"):
         there.session.up()
@@ -157,7 +174,7 @@ def test_a_deployment_that_fails_leaves_the_old_version_and_the_next_up_converge
 
 def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_finds_them(there) -> None:
     there.session.up()
-    (there.session.root / "train.py").write_text(TRAIN.replace('"2"', '"3"'))
+    change(there.session)
     there.session.up()
     there.session.provider.logs.read("jobs", next(iter(there.session.provider.jobs.list("faulty"))).name, "")
     there.session.provider.logs.read("endpoints", "faulty-two", "")

@@ -38,7 +38,7 @@ def opened():
 def left_over():
     """Processes and threads of doubles that are still there."""
     keepers = [pid for pid in children() if b"keeper.py" in command(pid)]
-    threads = [f"{one.name} {one.ident}" for one in threading.enumerate() if one.name.startswith("double-")]
+    threads = [f"{one.name} {id(one)}" for one in threading.enumerate() if one.name.startswith("double-")]
     return {*keepers, *threads}
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
-from cloudml.profile import capture, reading, table
+from cloudml.profile import capture, files, table
 from cloudml.profile.capture import Source
 from cloudml.profile.checks import Check, Pair, evaluate, parse
 from cloudml.profile.page import page
@@ -107,7 +107,7 @@ def _baseline(description: Mapping[str, Any], problems: Problems) -> Sides:
     paths = description["baseline"]
     if len(paths) == 1 and Path(paths[0]).name == "baseline.json":
         return load(Path(paths[0]))
-    whole = table.of_batches(reading.read(paths, problems=problems))
+    whole = files.whole(paths, None, problems)
     label = description.get("label")
     if (
         label is None or label not in whole.columns

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cloudml.errors import SpecError
-from cloudml.profile import reading, rows, table
+from cloudml.profile import files, reading, rows, table
 from cloudml.profile.events import EVENTS, Event
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
@@ -94,7 +94,7 @@ def profiles(
     """
     found = Problems() if problems is None else problems
     if source.format == "table":
-        return table.of_batches(reading.read(source.paths, like.kinds if like else {}, found), like), Profile()
+        return files.whole(source.paths, like, found), Profile()
     names = source.columns or (tuple(like.columns) if like else None)
     features, predictions = Profile(), Profile()
     for instances, answers in _chunks(source, found):

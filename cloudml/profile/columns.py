@@ -87,7 +87,7 @@ def of_array(array: pa.Array, kind: Kind | None = None) -> Column:
     lost = values.null_count - array.null_count
     column = Column(kind=kind, rows=len(array), nulls=array.null_count, invalid=lost)
     if kind in NUMERIC:
-        return replace(column, numbers=_numbers(values.drop_null().to_numpy(zero_copy_only=False)))
+        return replace(column, numbers=_numbers(np.from_dlpack(values.drop_null())))
     if kind in CATEGORICAL:
         return replace(column, tally=tally.of_strings(values.cast(pa.string())))
     return column

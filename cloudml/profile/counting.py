@@ -30,6 +30,7 @@ SPAN = 1 << 16
 HELD = 1 << 16
 """So many different texts are counted one by one before the most frequent of them are kept."""
 
+_NO_TEXTS = pa.nulls(0, pa.string())
 _GLANCE = 64
 _EXACT = 2**53  # every whole number below is a float64
 
@@ -100,7 +101,7 @@ def _is_whole(values: npt.NDArray[Any]) -> bool:
 class Names:
     """Texts, and how often each was seen."""
 
-    _dictionary: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    _dictionary: pa.Array = field(default_factory=lambda: _NO_TEXTS)
     _counts: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _found: Counter[str] = field(default_factory=Counter)
     _tally: Tally = tally.EMPTY
@@ -113,6 +114,11 @@ class Names:
         self._named()
         self._dictionary, self._counts = dictionary, counts.astype(np.int64)
 
+    def count(self, name: str, times: int) -> None:
+        """Count one text."""
+        if times:
+            self._found[name] += times
+
     def tally(self) -> Tally:
         """The tally of what was counted."""
         self._named()
@@ -120,12 +126,9 @@ class Names:
 
     def _named(self) -> None:
         """From numbers in the dictionary to names."""
-        seen = np.flatnonzero(self._counts)
-        names = tally.cut(self._dictionary.take(pa.array(seen))).to_pylist()
-        for name, count in zip(names, self._counts[seen].tolist(), strict=True):
-            self._found[name] += count
-        self._counts = np.zeros(0, dtype=np.int64)
-        self._dictionary = pa.array([], pa.string())
+        for name, count in zip(tally.cut(self._dictionary).to_pylist(), self._counts.tolist(), strict=True):
+            self.count(name, count)
+        self._dictionary, self._counts = _NO_TEXTS, np.zeros(0, dtype=np.int64)
         if len(self._found) > HELD:
             self._tally = tally.merge(self._tally, tally.of_counts(self._found))
             self._found = Counter()
@@ -178,19 +181,20 @@ class ColumnCounter:
         """Whether the values could be counted in a table; they then are."""
         kind = self._kind
         if kind is Kind.NUMBER and (pt.is_integer(array.type) or pt.is_floating(array.type)):
-            return self._whole.add(array.drop_null().to_numpy(zero_copy_only=False))
+            return self._whole.add(np.from_dlpack(array.drop_null()))
         if kind is Kind.BOOLEAN and pt.is_boolean(array.type):
-            self._names.add(_BOOLEANS, np.array([array.true_count, array.false_count]))
+            self._names.count("true", array.true_count)
+            self._names.count("false", array.false_count)
             return True
         if kind is not Kind.CATEGORY:
             return False
         if pt.is_string(array.type):
             found = pc.value_counts(array.drop_null())
-            self._names.add(found.field("values"), found.field("counts").to_numpy())
+            self._names.add(found.field("values"), np.from_dlpack(found.field("counts")))
             return True
         if _is_flat(array):
             return False
-        codes = array.indices.drop_null().to_numpy()
+        codes = np.from_dlpack(array.indices.drop_null())
         self._names.add(array.dictionary, np.bincount(codes, minlength=len(array.dictionary)))
         return True
 
@@ -205,6 +209,3 @@ def _is_flat(array: pa.Array) -> bool:
 
 def _is_dictionary_of_text(array: pa.Array) -> bool:
     return pt.is_dictionary(array.type) and pt.is_string(array.type.value_type) and not array.dictionary.null_count
-
-
-_BOOLEANS = pa.array(["true", "false"])

@@ -97,9 +97,14 @@ def _repeats(values: Floats) -> bool:
 
 def _hashed(values: Floats) -> tuple[Floats, Ints]:
     """By Arrow's hash table."""
-    found, counts = (part.to_numpy() for part in pc.value_counts(pa.array(_signless(values))).flatten())
+    found, counts = (np.from_dlpack(part) for part in pc.value_counts(_arrow(_signless(values))).flatten())
     order = np.argsort(found)
     return found[order], counts[order]
+
+
+def _arrow(values: Floats) -> pa.Array:
+    """As `pyarrow.array`, which would import pandas, where there is one, to see whether this is a series."""
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
 
 
 def _sorted(values: Floats) -> tuple[Floats, Ints]:

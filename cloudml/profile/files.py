@@ -63,6 +63,8 @@ def profile(path: Path, kinds: Mapping[str, Kind], like: Mapping[str, Kind], pro
 def _by_columns(path: Path, kinds: Mapping[str, Kind]) -> Profile:
     with pq.ParquetFile(path) as file:
         metadata, schema = file.metadata, file.schema_arrow
+    if not metadata.num_rows:
+        return Profile()
     if any("." in name for name in schema.names) or len({*schema.names}) < len(schema.names):
         return table.stream(reading.parquet(path), kinds)  # a column cannot be asked for by its name
     sizes = _sizes(metadata)
@@ -88,8 +90,6 @@ def _column(path: Path, metadata: pq.FileMetaData, field: pa.Field, kind: Kind |
 
 def _sizes(metadata: pq.FileMetaData) -> dict[str, int]:
     """Bytes of the columns in the first group of rows, which stands for all."""
-    if not metadata.num_row_groups:
-        return {}
     group = metadata.row_group(0)
     chunks = [group.column(number) for number in range(group.num_columns)]
     return {chunk.path_in_schema.partition(".")[0]: chunk.total_uncompressed_size for chunk in chunks}

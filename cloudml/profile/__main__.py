@@ -20,8 +20,6 @@ _USAGE = 2
 
 
 def main(arguments: list[str]) -> int:
-    # Handed a list or a number, pyarrow imports pandas to see whether it is one of its own; none comes by here.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     strict = "--strict" in arguments
     names = [argument for argument in arguments if argument != "--strict"]
     if len(names) != 1:

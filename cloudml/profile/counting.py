@@ -19,10 +19,10 @@ import pyarrow.types as pt
 from cloudml.profile import columns, tally
 from cloudml.profile.columns import Column, Numbers
 from cloudml.profile.kinds import Kind, kind_of_type, plain
-from cloudml.profile.tally import Tally
 
 if TYPE_CHECKING:
     from cloudml.profile.distribution import Ints
+    from cloudml.profile.tally import Tally
 
 SPAN = 1 << 16
 """So many whole numbers from the smallest to the largest are counted in a table."""
@@ -80,7 +80,7 @@ class Whole:
     def _holds(self, low: int, high: int) -> bool:
         if len(self.counts):
             low, high = min(low, self.low), max(high, self.low + len(self.counts) - 1)
-        return high - low < SPAN and -_EXACT <= low and high <= _EXACT
+        return high - low < SPAN and low >= -_EXACT and high <= _EXACT
 
     def _widen(self, low: int, high: int) -> None:
         """Let the table reach from *low* to *high* at least."""

@@ -6,16 +6,19 @@ order of its rows. What comes out does not depend on how many threads there are.
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from cloudml.profile import reading, table
+from cloudml.profile import parts, reading, table
 from cloudml.profile.counting import ColumnCounter
+from cloudml.profile.parts import Part
 from cloudml.profile.table import Profile
 
 if TYPE_CHECKING:
@@ -24,23 +27,50 @@ if TYPE_CHECKING:
 
     from cloudml.profile.columns import Column
     from cloudml.profile.kinds import Kind
+    from cloudml.profile.parts import Group, Shelf
     from cloudml.profile.problems import Problems
 
 THREADS = 8
 """At most so many columns are read at a time."""
 
 
-def whole(paths: Iterable[str | Path], like: Profile | None, problems: Problems) -> Profile:
-    """The profile of all files; values are read as the kinds they have in *like*.
+def whole(
+    paths: Iterable[str | Path], kinds: Mapping[str, Kind], problems: Problems, shelf: Shelf | None = None
+) -> Profile:
+    """The profile of all files; values are read as these *kinds*, as far as they are known.
+
+    Args:
+        paths: Files, folders, globs.
+        kinds: The kinds.
+        problems: What could not be read.
+        shelf: Where the profiles of parts are kept.
 
     Raises:
         SpecError: A path matches nothing, or is a file of a kind that is not read.
     """
-    known = like.kinds if like else {}
-    found = Profile()
-    for path in reading.files(paths, problems):
-        found = table.merge(found, profile(path, {**found.kinds, **known}, known, problems))
-    return found
+    found = list(parts.groups(paths, problems))
+
+    def read(group: Group, features: Mapping[str, Kind], _: Mapping[str, Kind]) -> Part:
+        def make() -> Part:
+            return _part(group, features, kinds)
+
+        if shelf is None:
+            return make()
+        setting = json.dumps(["table", features, kinds], sort_keys=True)
+        return shelf.part(group, setting, make, fits=lambda part: part, lasts=lambda _: True)
+
+    profiles, _ = parts.merged(found, read, (kinds, {}), problems)
+    if shelf is not None:
+        shelf.tidy(found)
+    return profiles
+
+
+def _part(group: Group, kinds: Mapping[str, Kind], like: Mapping[str, Kind]) -> Part:
+    part = Part(Profile())
+    for path in group.paths:
+        read = profile(path, {**part.features.kinds, **kinds}, like, part.problems)
+        part = replace(part, features=table.merge(part.features, read))
+    return part
 
 
 def profile(path: Path, kinds: Mapping[str, Kind], like: Mapping[str, Kind], problems: Problems) -> Profile:

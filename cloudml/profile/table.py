@@ -69,21 +69,42 @@ def of_batches(batches: Iterable[pa.RecordBatch], like: Profile | None = None) -
 
 def stream(batches: Iterable[pa.RecordBatch], kinds: Mapping[str, Kind]) -> Profile:
     """The profile of a stream whose columns have these *kinds*, as far as they are known."""
-    counters: dict[str, ColumnCounter] = {}
-    rows = 0
+    counter = Counter(kinds)
     for batch in batches:
+        counter.add(batch)
+    return counter.profile()
+
+
+class Counter:
+    """A table counted while its batches pass.
+
+    Args:
+        kinds: As what its columns are read, as far as it is known.
+    """
+
+    __slots__ = ("_columns", "_kinds", "_rows")
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds, self._rows = kinds, 0
+        self._columns: dict[str, ColumnCounter] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count the rows of one batch."""
         arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
         for name in arrays:
-            if name not in counters:
-                counters[name] = ColumnCounter(kinds.get(name))
-                counters[name].lack(rows)
-        for name, counter in counters.items():
+            if name not in self._columns:
+                self._columns[name] = ColumnCounter(self._kinds.get(name))
+                self._columns[name].lack(self._rows)
+        for name, counter in self._columns.items():
             if name in arrays:
                 counter.add(arrays[name])
             else:
                 counter.lack(batch.num_rows)
-        rows += batch.num_rows
-    return Profile(rows, {name: counter.column() for name, counter in counters.items()})
+        self._rows += batch.num_rows
+
+    def profile(self) -> Profile:
+        """The profile of what was counted."""
+        return Profile(self._rows, {name: counter.column() for name, counter in self._columns.items()})
 
 
 def of_batch(batch: pa.RecordBatch, kinds: Mapping[str, Kind] = MappingProxyType({})) -> Profile:

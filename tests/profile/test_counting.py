@@ -1,7 +1,6 @@
 """What is counted fast is what is counted slowly: batch by batch, with `of_array` and `merge`."""
 
 import json
-from functools import reduce
 
 import numpy as np
 import pyarrow as pa

@@ -122,7 +122,7 @@ def profiles(
         if shelf is None:
             return make()
         setting = json.dumps([source.format, names, *known], sort_keys=True)
-        return shelf.part(group, setting, make, lambda part: _fits(part, source), lambda part: _lasts(part, source))
+        return shelf.part(group, setting, make, lambda part: _fits(part, source))
 
     both = parts.merged(groups, read, kinds, found)
     if shelf is not None:
@@ -151,12 +151,6 @@ def _fits(part: Part, source: Source) -> Part | None:
     if not source.spans(times.first, times.last) and not part.problems.total:
         return Part(Profile(), times=times)
     return None
-
-
-def _lasts(part: Part, source: Source) -> bool:
-    """Whether a part is of use to later runs: all of its events are in the window, or none is."""
-    times = part.times
-    return not (times.inside and times.outside) and (source.always or not times.timeless)
 
 
 def _chunks(paths: Sequence[Path], source: Source, problems: Problems, times: Times) -> Iterator[Chunk]:

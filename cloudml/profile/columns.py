@@ -87,7 +87,7 @@ def of_array(array: pa.Array, kind: Kind | None = None) -> Column:
     lost = values.null_count - array.null_count
     column = Column(kind=kind, rows=len(array), nulls=array.null_count, invalid=lost)
     if kind in NUMERIC:
-        return replace(column, numbers=_numbers(np.from_dlpack(values.drop_null())))
+        return replace(column, numbers=_numbers(distribution.unboxed(values.drop_null())))
     if kind in CATEGORICAL:
         return replace(column, tally=tally.of_strings(values.cast(pa.string())))
     return column
@@ -127,8 +127,8 @@ def _numbers(values: distribution.Floats) -> Numbers:
         return of_counted(*distribution.counted(values))
     nans, above = int(np.isnan(values).sum()), int((values == np.inf).sum())
     finite = values[known]
-    others = {"nans": nans, "above": above, "below": len(values) - len(finite) - nans - above}
-    return replace(of_counted(*distribution.counted(finite)), **others)
+    below = len(values) - len(finite) - nans - above
+    return replace(of_counted(*distribution.counted(finite)), nans=nans, above=above, below=below)
 
 
 def of_counted(values: distribution.Floats, counts: distribution.Ints) -> Numbers:

@@ -18,6 +18,7 @@ import pyarrow.types as pt
 
 from cloudml.profile import columns, tally
 from cloudml.profile.columns import Column, Numbers
+from cloudml.profile.distribution import unboxed
 from cloudml.profile.kinds import Kind, kind_of_type, plain
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class ColumnCounter:
         """Whether the values could be counted in a table; they then are."""
         kind = self._kind
         if kind is Kind.NUMBER and (pt.is_integer(array.type) or pt.is_floating(array.type)):
-            return self._whole.add(np.from_dlpack(array.drop_null()))
+            return self._whole.add(unboxed(array.drop_null()))
         if kind is Kind.BOOLEAN and pt.is_boolean(array.type):
             self._names.count("true", array.true_count)
             self._names.count("false", array.false_count)
@@ -190,11 +191,11 @@ class ColumnCounter:
             return False
         if pt.is_string(array.type):
             found = pc.value_counts(array.drop_null())
-            self._names.add(found.field("values"), np.from_dlpack(found.field("counts")))
+            self._names.add(found.field("values"), unboxed(found.field("counts")))
             return True
         if _is_flat(array):
             return False
-        codes = np.from_dlpack(array.indices.drop_null())
+        codes = unboxed(array.indices.drop_null())
         self._names.add(array.dictionary, np.bincount(codes, minlength=len(array.dictionary)))
         return True
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,9 +98,14 @@ def _repeats(values: Floats) -> bool:
 
 def _hashed(values: Floats) -> tuple[Floats, Ints]:
     """By Arrow's hash table."""
-    found, counts = (np.from_dlpack(part) for part in pc.value_counts(_arrow(_signless(values))).flatten())
+    found, counts = (unboxed(part) for part in pc.value_counts(_arrow(_signless(values))).flatten())
     order = np.argsort(found)
     return found[order], counts[order]
+
+
+def unboxed(array: pa.Array) -> npt.NDArray[Any]:
+    """An array without nulls, not copied; `to_numpy` would import pandas where there is one."""
+    return np.from_dlpack(array)
 
 
 def _arrow(values: Floats) -> pa.Array:

@@ -57,7 +57,7 @@ def whole(
         if shelf is None:
             return make()
         setting = json.dumps(["table", features, kinds], sort_keys=True)
-        return shelf.part(group, setting, make, fits=lambda part: part, lasts=lambda _: True)
+        return shelf.part(group, setting, make, fits=lambda part: part)
 
     profiles, _ = parts.merged(found, read, (kinds, {}), problems)
     if shelf is not None:

@@ -151,14 +151,7 @@ class Shelf:
     known: Path
     kept: Path
 
-    def part(
-        self,
-        group: Group,
-        setting: str,
-        make: Callable[[], Part],
-        fits: Callable[[Part], Part | None],
-        lasts: Callable[[Part], bool],
-    ) -> Part:
+    def part(self, group: Group, setting: str, make: Callable[[], Part], fits: Callable[[Part], Part | None]) -> Part:
         """A part, as it was kept or made anew.
 
         Args:
@@ -166,15 +159,13 @@ class Shelf:
             setting: How they are read.
             make: Reads them.
             fits: What a kept part gives now; None when it is to be made anew.
-            lasts: Whether a new part is worth keeping.
         """
         name, digest = self._name(group), group.digest(setting)
         known = self._read(name, digest)
         found = fits(known) if known else None
         if found is None:
             found = make()
-            if lasts(found):
-                self._write(name, {"digest": digest, **found.as_json()})
+            self._write(name, {"digest": digest, **found.as_json()})
         return found
 
     def tidy(self, groups: Iterable[Group]) -> None:

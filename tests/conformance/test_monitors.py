@@ -65,19 +65,20 @@ def test_traffic_unlike_the_baseline_is_a_violation_and_the_report_is_a_page_tha
 
 
 def overstate(monitors, name: str) -> None:
-    """Change what a monitor keeps of its capture, so that it shows whether the next run believes it."""
+    """Change what a monitor keeps of the instances it saw, so that it shows whether the next run believes it."""
     if isinstance(monitors, CardMonitors):
         storage = monitors.clients.storage(monitors.places.root)
-        (path,) = [one.path for one in storage.list(f"{monitors.places.monitor(name)}/kept") if "capture-" in one.path]
-        storage.write(path, more(storage.read(path)))
+        for one in storage.list(f"{monitors.places.monitor(name)}/kept"):
+            storage.write(one.path, overstated(storage.read(one.path)))
     else:
-        (file,) = (monitors.places.folder("monitors", name) / "kept").glob("capture-*.json")
-        file.write_bytes(more(file.read_bytes()))
+        for file in (monitors.places.folder("monitors", name) / "kept").iterdir():
+            file.write_bytes(overstated(file.read_bytes()))
 
 
-def more(kept: bytes) -> bytes:
+def overstated(kept: bytes) -> bytes:
     document = json.loads(kept)
-    document["features"]["rows"] += 1_000
+    if document.get("features", {}).get("rows") == len(LIKE_THE_TABLE):
+        document["features"]["rows"] += 1_000
     return json.dumps(document).encode()
 
 

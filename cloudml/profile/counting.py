@@ -127,8 +127,10 @@ class Names:
 
     def _named(self) -> None:
         """From numbers in the dictionary to names."""
+        found = self._found
         for name, count in zip(tally.cut(self._dictionary).to_pylist(), self._counts.tolist(), strict=True):
-            self.count(name, count)
+            if count:
+                found[name] += count
         self._dictionary, self._counts = _NO_TEXTS, np.zeros(0, dtype=np.int64)
         if len(self._found) > HELD:
             self._tally = tally.merge(self._tally, tally.of_counts(self._found))

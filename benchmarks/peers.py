@@ -18,7 +18,7 @@ REQUIREMENTS = {
     "mlflow": ["mlflow"],
     "sky": ["skypilot"],
     "dstack": ["dstack"],
-    "evidently": ["evidently==0.7.*"],
+    "evidently": ["evidently==0.7.*", "pandas<3"],
     "mlserver": ["mlserver", "mlserver-sklearn"],
 }
 

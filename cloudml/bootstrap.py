@@ -84,7 +84,7 @@ def placed(description: dict[str, Any], environment: Any, run: str) -> dict[str,
     analysis = dict(description["analysis"])
     for key in ("baseline", "capture"):
         analysis[key] = [path(one) for one in analysis[key]]
-    analysis["out"] = path(analysis["out"])
+    analysis |= {key: path(analysis[key]) for key in ("out", "kept", "known") if analysis.get(key)}
     others = {key: path(description[key]) for key in ("failure", "latest") if description.get(key)}
     return {**description, **others, "analysis": analysis}
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "analysis.json"
 MOMENT = "%Y%m%dT%H%M%SZ"
+KEPT = "kept"
+"""The folder of a monitor with what it knows of parts of its data."""
 DIGITS = 16
 """How many hexadecimal digits of the digest stand in an address."""
 
@@ -34,6 +36,8 @@ class Inside:
         baseline: The folder of the baseline.
         capture: The folder of the captured requests.
         report: Where the report goes.
+        kept: Where the profiles of parts of the data go, for later runs.
+        known: Where those of earlier runs are; None when that is the same folder.
         latest: Where a second copy of report.json goes; None for none.
         failure: The file whose text the provider shows when a run fails; None for none.
     """
@@ -41,6 +45,8 @@ class Inside:
     baseline: str
     capture: str
     report: str
+    kept: str
+    known: str | None = None
     latest: str | None = None
     failure: str | None = None
 
@@ -65,6 +71,8 @@ def description(resource: MonitorResource, inside: Inside, form: str) -> dict[st
             "label": resource.label,
             "checks": [check.model_dump(mode="json") for check in spec.checks],
             "out": inside.report,
+            "kept": inside.kept,
+            **({"known": inside.known} if inside.known else {}),
         },
         "window_s": spec.window.total_seconds() if spec.window else None,
         "requirements": list(wheel().requirements),

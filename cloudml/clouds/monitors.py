@@ -5,6 +5,7 @@
   engine/<digest>/  what the analysing job runs
   runs/<run>/       report.json, report.html and both profiles
   latest/           report.json of the run that ended last, scheduled or not
+  kept/             the profiles of parts of the data, so that a run reads what is new
 
 A job fails at most clouds when nothing lies below one of its inputs. So that an endpoint that was never asked gives
 `no_data`, each monitor leaves an object of its own among the captured requests, under a name that readers pass over.
@@ -318,6 +319,8 @@ class CardMonitors(ABC):
             for file in sorted(files, key=lambda file: file == engine.DESCRIPTION):
                 self._storage.write(f"{engine.folder(name, self.places, card['engine'])}/{file}", files[file])
         self._storage.write(self._marker(name, card), b"{}")
+        if card["description"]["analysis"].get("known"):  # an input of the job, as the captured requests are
+            self._storage.write(f"{self.places.monitor(name)}/{engine.KEPT}/_{name}", b"{}")
 
     def _lacking(self, name: str, card: Mapping[str, Any]) -> str:
         """What is still to be sent; empty when nothing is."""

@@ -6,6 +6,9 @@ r"""The monitoring engine: profiles of columns, distances between them, checks a
 
 `analyse` does all of it from one description (`analysis.py`), and `python -m cloudml.profile` does that in a job.
 
+Tables are counted column by column (`files`, `counting`), which are hot paths. What was found in a part of the data may
+be kept (`parts`), so that a capture that grows costs only what is new.
+
 What applies to which kind of column:
 
 | kind | psi js linf chi2 | ks wasserstein out_of_range | new_category | missing |

@@ -8,7 +8,9 @@
       "checks": [{"metric": "psi", "max": 0.2}],
       "label": "late",                     optional: the baseline's column that predictions are compared with
       "since": "2026-01-01T00:00:00Z",     optional, as is "until"
-      "out": "report/"                     optional: report.json, baseline.json, current.json, report.html
+      "out": "report/",                    optional: report.json, baseline.json, current.json, report.html
+      "kept": "kept/",                     optional: a folder for what is known of parts of the data, for later runs
+      "known": "known/"                    optional: where earlier runs kept it, if elsewhere
     }
 
 In the saved profiles the predictions are columns whose names begin with `prediction`, in a document of their own:
@@ -24,10 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
-from cloudml.profile import capture, reading, table
+from cloudml.profile import capture, files, table
 from cloudml.profile.capture import Source
 from cloudml.profile.checks import Check, Pair, evaluate, parse
 from cloudml.profile.page import page
+from cloudml.profile.parts import Shelf
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 PREDICTION = "prediction"
 
-_KEYS = ("monitor", "baseline", "capture", "format", "checks", "label", "since", "until", "out")
+_KEYS = ("monitor", "baseline", "capture", "format", "checks", "label", "since", "until", "out", "kept", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _baseline(description: Mapping[str, Any], problems: Problems) -> Sides:
     paths = description["baseline"]
     if len(paths) == 1 and Path(paths[0]).name == "baseline.json":
         return load(Path(paths[0]))
-    whole = table.of_batches(reading.read(paths, problems=problems))
+    whole = files.whole(paths, {}, problems, _shelf("baseline", description))
     label = description.get("label")
     if (
         label is None or label not in whole.columns
@@ -124,7 +127,13 @@ def _current(description: Mapping[str, Any], baseline: Sides, problems: Problems
         since=_moment(description, "since"),
         until=_moment(description, "until"),
     )
-    return Sides(*capture.profiles(source, baseline.features, baseline.predictions, problems))
+    shelf = _shelf("capture", description)
+    return Sides(*capture.profiles(source, baseline.features, baseline.predictions, problems, shelf))
+
+
+def _shelf(side: str, description: Mapping[str, Any]) -> Shelf | None:
+    kept = description.get("kept")
+    return Shelf(side, Path(description.get("known") or kept), Path(kept)) if kept else None
 
 
 def _moment(description: Mapping[str, Any], key: str) -> datetime | None:

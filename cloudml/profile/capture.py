@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cloudml.errors import SpecError
-from cloudml.profile import reading, rows, table
+from cloudml.profile import files, parts, reading, rows, table
 from cloudml.profile.events import EVENTS, Event
+from cloudml.profile.parts import Part, Times
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from cloudml.profile.kinds import Kind
+    from cloudml.profile.parts import Group, Shelf
 
 SCHEMA = pa.schema(
     {
@@ -58,9 +62,19 @@ class Source:
         if self.format not in FORMATS:
             raise SpecError(f"no capture format `{self.format}`", hint=f"one of: {', '.join(FORMATS)}", path="format")
 
+    @property
+    def always(self) -> bool:
+        """Whether there is no window."""
+        return self.since is None and self.until is None
+
     def holds(self, time: float | None) -> bool:
+        """Whether an event of that time is in the window."""
+        return self.always or (time is not None and self.spans(time, time))
+
+    def spans(self, first: float | None, last: float | None) -> bool:
+        """Whether a moment from *first* to *last* is in the window."""
         since, until = bound(self.since, float("-inf")), bound(self.until, float("inf"))
-        return (self.since is None and self.until is None) or (time is not None and since <= time < until)
+        return first is not None and last is not None and last >= since and first < until
 
 
 def bound(moment: datetime | None, otherwise: float) -> float:
@@ -83,53 +97,91 @@ def profiles(
     like: Profile | None = None,
     like_predictions: Profile | None = None,
     problems: Problems | None = None,
+    shelf: Shelf | None = None,
 ) -> tuple[Profile, Profile]:
     """Profiles of the features and of the predictions; values are read as the kinds they have in *like*.
 
     Predictions are the column `prediction` when they are single values, their keys when they are objects, and
-    prediction_0, prediction_1, ... when they are lists. What cannot be read is counted in *problems*.
+    prediction_0, prediction_1, ... when they are lists. What cannot be read is counted in *problems*. What is known of
+    parts is taken from the *shelf* and kept there.
 
     Raises:
         SpecError: A path matches nothing.
     """
     found = Problems() if problems is None else problems
+    kinds = (like.kinds if like else {}, like_predictions.kinds if like_predictions else {})
     if source.format == "table":
-        return table.of_batches(reading.read(source.paths, like.kinds if like else {}, found), like), Profile()
+        return files.whole(source.paths, kinds[0], found, shelf), Profile()
     names = source.columns or (tuple(like.columns) if like else None)
-    features, predictions = Profile(), Profile()
-    for instances, answers in _chunks(source, found):
-        features = _more(features, rows.batch(instances, rows.instance_names(names)), like)
-        predictions = _more(predictions, rows.batch(answers, rows.prediction_names), like_predictions)
-    return features, predictions
+    groups = list(parts.groups(source.paths, found))
+
+    def read(group: Group, *known: Mapping[str, Kind]) -> Part:
+        def make() -> Part:
+            return _part(group, source, names, known)
+
+        if shelf is None:
+            return make()
+        setting = json.dumps([source.format, names, *known], sort_keys=True)
+        return shelf.part(group, setting, make, lambda part: _fits(part, source))
+
+    both = parts.merged(groups, read, kinds, found)
+    if shelf is not None:
+        shelf.tidy(groups)
+    return both
 
 
-def _more(whole: Profile, batch: pa.RecordBatch, like: Profile | None) -> Profile:
-    kinds = {**whole.kinds, **(like.kinds if like else {})}
-    return table.merge(whole, table.of_batch(batch, kinds))
+def _part(group: Group, source: Source, names: Sequence[str] | None, kinds: Sequence[Mapping[str, Kind]]) -> Part:
+    features, predictions = (table.Counter(known) for known in kinds)
+    problems, times = Problems(), Times()
+    for instances, answers in _chunks(group.paths, source, problems, times):
+        features.add(rows.batch(instances, rows.instance_names(names)))
+        predictions.add(rows.batch(answers, rows.prediction_names))
+    return Part(features.profile(), predictions.profile(), problems, times)
 
 
-def _chunks(source: Source, problems: Problems) -> Iterator[Chunk]:
+def _fits(part: Part, source: Source) -> Part | None:
+    """What a kept part gives in the window of *source*; None when only its files can say."""
+    times = part.times
+    if source.always:
+        return None if times.outside else part
+    if times.timeless:
+        return None
+    if source.holds(times.first) and source.holds(times.last):
+        return None if times.outside else part
+    if not source.spans(times.first, times.last) and not part.problems.total:
+        return Part(Profile(), times=times)
+    return None
+
+
+def _chunks(paths: Sequence[Path], source: Source, problems: Problems, times: Times) -> Iterator[Chunk]:
     """The rows of every file; one that is damaged is read as far as it goes."""
-    for path in reading.files(source.paths, problems):
+    for path in paths:
         try:
-            yield from _READERS[source.format](path, source, problems)
+            yield from _READERS[source.format](path, source, problems, times)
         except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError, KeyError) as exc:
             problems.add(path.name, f"cannot be read to its end: {reading.first_line(exc)}")
 
 
-def _recorded(path: Path, source: Source, problems: Problems) -> Iterator[Chunk]:
+def _recorded(path: Path, source: Source, problems: Problems, times: Times) -> Iterator[Chunk]:
     """Our own Parquet."""
     for batch in reading.parquet(path, ["time", "instance", "prediction"]):
-        inside = batch.filter(_window(batch["time"], source))
+        inside = batch.filter(_window(batch["time"], source, times))
         yield _parsed(inside["instance"], path, problems), _parsed(inside["prediction"], path, problems)
 
 
-def _window(times: pa.Array, source: Source) -> pa.Array:
-    stamps = pc.divide(times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+def _window(when: pa.Array, source: Source, times: Times) -> pa.Array:
+    stamps = pc.divide(when.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+    span = pc.min_max(stamps).as_py()
+    times.see(span["min"], span["max"])
+    times.timeless += stamps.null_count
+    if source.always:
+        times.inside += len(stamps)
+        return pa.array(np.ones(len(stamps), dtype=bool))
     since, until = bound(source.since, float("-inf")), bound(source.until, float("inf"))
-    if source.since is None and source.until is None:
-        return pa.array(np.ones(len(times), dtype=bool))
-    return pc.fill_null(pc.and_(pc.greater_equal(stamps, since), pc.less(stamps, until)), False)
+    inside = pc.fill_null(pc.and_(pc.greater_equal(stamps, since), pc.less(stamps, until)), False)
+    times.inside += inside.true_count
+    times.outside += inside.false_count
+    return inside
 
 
 def _parsed(texts: pa.Array, path: Path, problems: Problems) -> list[Any]:
@@ -152,10 +204,10 @@ def _one_by_one(texts: list[str], path: Path, problems: Problems) -> list[Any]:
     return values
 
 
-def _logged(path: Path, source: Source, problems: Problems) -> Iterator[Chunk]:
+def _logged(path: Path, source: Source, problems: Problems, times: Times) -> Iterator[Chunk]:
     """The lines of a cloud's own format; Vertex's table may also be exported as Parquet."""
     for lines in _lines(path, problems):
-        events = [event for line in lines for event in _event(line, source, path.name, problems)]
+        events = [event for line in lines for event in _event(line, source, (path.name, problems), times)]
         yield (
             [row for event in events for row in event.instances],
             [row for event in events for row in event.predictions],
@@ -176,19 +228,24 @@ def _line(text: str, path: Path, problems: Problems) -> list[Any]:
         return []
 
 
-def _event(line: Mapping[str, Any], source: Source, name: str, problems: Problems) -> list[Event]:
+def _event(line: Mapping[str, Any], source: Source, where: tuple[str, Problems], times: Times) -> list[Event]:
     """The event of a line, if it can be read and is inside the window."""
+    name, problems = where
     try:
         event = EVENTS[source.format](line)
     except (KeyError, TypeError, ValueError, AttributeError):
         problems.add(name, f"a line is not of the format {source.format}")
         return []
-    outside = event.time is None and not source.holds(None)
-    problems.add(name, "an event without a time is outside the window", outside)
-    return [event] if source.holds(event.time) else []
+    inside = source.holds(event.time)
+    times.see(event.time, event.time)
+    times.timeless += event.time is None
+    times.inside += inside
+    times.outside += not inside
+    problems.add(name, "an event without a time is outside the window", event.time is None and not inside)
+    return [event] if inside else []
 
 
-_READERS: Mapping[str, Callable[[Path, Source, Problems], Iterator[Chunk]]] = {
+_READERS: Mapping[str, Callable[[Path, Source, Problems, Times], Iterator[Chunk]]] = {
     "cloudml": _recorded,
     **dict.fromkeys(EVENTS, _logged),
 }

@@ -87,7 +87,7 @@ def of_array(array: pa.Array, kind: Kind | None = None) -> Column:
     lost = values.null_count - array.null_count
     column = Column(kind=kind, rows=len(array), nulls=array.null_count, invalid=lost)
     if kind in NUMERIC:
-        return replace(column, numbers=_numbers(values.drop_null().to_numpy(zero_copy_only=False)))
+        return replace(column, numbers=_numbers(distribution.unboxed(values.drop_null())))
     if kind in CATEGORICAL:
         return replace(column, tally=tally.of_strings(values.cast(pa.string())))
     return column
@@ -122,24 +122,30 @@ def merge(left: Column, right: Column, name: str = "") -> Column:
 
 
 def _numbers(values: distribution.Floats) -> Numbers:
-    nans = int(np.isnan(values).sum())
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return Numbers(nans=nans, above=int((values == np.inf).sum()), below=int((values == -np.inf).sum()))
-    summary = distribution.of_values(finite)
+    known = np.isfinite(values)
+    if known.all():
+        return of_counted(*distribution.counted(values))
+    nans, above = int(np.isnan(values).sum()), int((values == np.inf).sum())
+    finite = values[known]
+    below = len(values) - len(finite) - nans - above
+    return replace(of_counted(*distribution.counted(finite)), nans=nans, above=above, below=below)
+
+
+def of_counted(values: distribution.Floats, counts: distribution.Ints) -> Numbers:
+    """The summary of finite *values*, distinct and sorted, each seen as often as *counts* says."""
+    if not len(values):
+        return Numbers()
+    summary = distribution.of_counts(values, counts)
     with np.errstate(over="ignore", invalid="ignore"):  # values near 1e308: the moments are then not finite
-        mean = float(finite.mean())
-        m2 = float(((finite - mean) ** 2).sum())
+        mean = float((values * counts).sum() / summary.total)
+        m2 = float(((values - mean) ** 2 * counts).sum())
     return Numbers(
-        nans=nans,
-        above=int((values == np.inf).sum()),
-        below=int((values == -np.inf).sum()),
         mean=mean,
         m2=m2,
-        minimum=float(finite.min()),
-        maximum=float(finite.max()),
+        minimum=float(values[0]),
+        maximum=float(values[-1]),
         distribution=summary,
-        hashes=distinct.NONE if summary.exact else distinct.of_numbers(finite),
+        hashes=distinct.NONE if summary.exact else distinct.of_numbers(values),
     )
 
 

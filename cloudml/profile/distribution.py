@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +77,17 @@ EMPTY = Distribution(np.empty(0), np.empty(0, dtype=np.int64))
 
 def of_values(values: Floats) -> Distribution:
     """The distribution of finite *values*."""
-    found, counts = _hashed(values) if _repeats(values) else np.unique(values, return_counts=True)
-    return _bounded(Distribution(found.astype(np.float64), counts.astype(np.int64)))
+    return of_counts(*counted(values))
+
+
+def of_counts(values: Floats, counts: Ints) -> Distribution:
+    """The distribution of finite *values*, distinct and sorted, with their counts."""
+    return _bounded(Distribution(values.astype(np.float64), counts.astype(np.int64)))
+
+
+def counted(values: Floats) -> tuple[Floats, Ints]:
+    """What `numpy.unique` gives with counts."""
+    return _hashed(values) if _repeats(values) else _sorted(values)
 
 
 def _repeats(values: Floats) -> bool:
@@ -87,11 +97,32 @@ def _repeats(values: Floats) -> bool:
 
 
 def _hashed(values: Floats) -> tuple[Floats, Ints]:
-    """What `numpy.unique` gives with counts, by Arrow's hash table."""
-    counted = pc.value_counts(pa.array(values + 0.0))  # there -0.0 is another value than 0.0; the sum is never -0.0
-    found, counts = (part.to_numpy() for part in counted.flatten())
+    """By Arrow's hash table."""
+    found, counts = (unboxed(part) for part in pc.value_counts(_arrow(_signless(values))).flatten())
     order = np.argsort(found)
     return found[order], counts[order]
+
+
+def unboxed(array: pa.Array) -> npt.NDArray[Any]:
+    """An array without nulls, not copied; `to_numpy` would import pandas where there is one."""
+    return np.from_dlpack(array)
+
+
+def _arrow(values: Floats) -> pa.Array:
+    """As `pyarrow.array`, which would import pandas, where there is one, to see whether this is a series."""
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
+
+
+def _sorted(values: Floats) -> tuple[Floats, Ints]:
+    """By sorting, which `numpy.sort` does several times faster than `numpy.unique`."""
+    ordered = np.sort(_signless(values))
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))[: len(ordered)]
+    return ordered[first], np.diff(first, append=len(ordered))
+
+
+def _signless(values: Floats) -> Floats:
+    """The same numbers without -0.0, which is another value than 0.0 to a hash table; the sum is never -0.0."""
+    return values + 0.0
 
 
 def merge(left: Distribution, right: Distribution) -> Distribution:

@@ -129,7 +129,8 @@ def _category(array: pa.Array) -> pa.Array:
 def _whole(array: pa.Array) -> pa.Array:
     """Floats as integers when all of them are: the category `3` arrives as 3.0 where another column value is null."""
     array = pc.if_else(pc.is_nan(array), None, array)
-    whole = pc.all(pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), _EXACT_INTEGERS))).as_py()
+    small = pc.less(pc.abs(array).cast(pa.float64()), _EXACT_INTEGERS)
+    whole = pc.all(pc.and_(pc.equal(pc.floor(array), array), small)).as_py()
     return array.cast(pa.int64()) if whole else array
 
 

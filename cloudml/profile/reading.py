@@ -45,10 +45,15 @@ def read(
     """
     found = Problems() if problems is None else problems
     for path in files(paths, found):
-        try:
-            yield from READERS[suffix(path)](path, kinds, found)
-        except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError) as exc:
-            found.add(path.name, f"cannot be read to its end: {first_line(exc)}")
+        yield from batches(path, kinds, found)
+
+
+def batches(path: Path, kinds: Kinds, problems: Problems) -> Iterator[pa.RecordBatch]:
+    """The rows of one file."""
+    try:
+        yield from READERS[suffix(path)](path, kinds, problems)
+    except (OSError, EOFError, pa.ArrowException, UnicodeDecodeError) as exc:
+        problems.add(path.name, f"cannot be read to its end: {first_line(exc)}")
 
 
 def files(paths: Iterable[str | Path], problems: Problems) -> list[Path]:
@@ -77,6 +82,10 @@ def _readable(path: Path) -> Path:
     if suffix(path) not in READERS:
         raise SpecError(f"`{path}` is of a kind that is not read", hint=f"one of: {', '.join(READERS)}")
     return path
+
+
+def is_parquet(path: Path) -> bool:
+    return READERS[suffix(path)] is _parquet
 
 
 def suffix(path: Path) -> str:

@@ -6,7 +6,6 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from cloudml.errors import SpecError
 from cloudml.profile import columns, tally
 from cloudml.profile.columns import Column, Numbers
+from cloudml.profile.counting import ColumnCounter
 from cloudml.profile.distribution import Distribution
 from cloudml.profile.kinds import NUMERIC, Kind
 from cloudml.profile.tally import Tally
@@ -64,10 +64,47 @@ def of_batches(batches: Iterable[pa.RecordBatch], like: Profile | None = None) -
     A column is read as the kind it has in *like*, else as the kind of its first value; a later value that cannot be
     read so is counted as invalid.
     """
-    known = Profile() if like is None else like
-    return reduce(
-        lambda whole, batch: merge(whole, of_batch(batch, {**whole.kinds, **known.kinds})), batches, Profile()
-    )
+    return stream(batches, like.kinds if like else {})
+
+
+def stream(batches: Iterable[pa.RecordBatch], kinds: Mapping[str, Kind]) -> Profile:
+    """The profile of a stream whose columns have these *kinds*, as far as they are known."""
+    counter = Counter(kinds)
+    for batch in batches:
+        counter.add(batch)
+    return counter.profile()
+
+
+class Counter:
+    """A table counted while its batches pass.
+
+    Args:
+        kinds: As what its columns are read, as far as it is known.
+    """
+
+    __slots__ = ("_columns", "_kinds", "_rows")
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds, self._rows = kinds, 0
+        self._columns: dict[str, ColumnCounter] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count the rows of one batch."""
+        arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for name in arrays:
+            if name not in self._columns:
+                self._columns[name] = ColumnCounter(self._kinds.get(name))
+                self._columns[name].lack(self._rows)
+        for name, counter in self._columns.items():
+            if name in arrays:
+                counter.add(arrays[name])
+            else:
+                counter.lack(batch.num_rows)
+        self._rows += batch.num_rows
+
+    def profile(self) -> Profile:
+        """The profile of what was counted."""
+        return Profile(self._rows, {name: counter.column() for name, counter in self._columns.items()})
 
 
 def of_batch(batch: pa.RecordBatch, kinds: Mapping[str, Kind] = MappingProxyType({})) -> Profile:

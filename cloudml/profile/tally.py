@@ -63,9 +63,14 @@ EMPTY = Tally(MappingProxyType({}), 0)
 
 def of_strings(values: pa.Array) -> Tally:
     """The tally of a string array; nulls are left out."""
-    counted = pc.value_counts(_cut(values.drop_null()))
+    counted = pc.value_counts(cut(values.drop_null()))
     names = counted.field("values").to_pylist()
-    return _bounded(dict(zip(names, counted.field("counts").to_pylist(), strict=True)), len(values) - values.null_count)
+    return of_counts(dict(zip(names, counted.field("counts").to_pylist(), strict=True)))
+
+
+def of_counts(counts: Mapping[str, int]) -> Tally:
+    """The tally of categories that were counted one by one."""
+    return _bounded(counts, sum(counts.values()))
 
 
 def merge(left: Tally, right: Tally) -> Tally:
@@ -89,7 +94,7 @@ def _bounded(counts: Mapping[str, int], total: int, slack: int = 0, hashes: dist
     return Tally(kept, total, slack + taken, hashes)
 
 
-def _cut(values: pa.Array) -> pa.Array:
+def cut(values: pa.Array) -> pa.Array:
     """Long categories shortened, so that a profile stays small."""
     if (pc.max(pc.utf8_length(values)).as_py() or 0) <= LONGEST:
         return values

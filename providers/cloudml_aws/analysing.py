@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 ENGINE = f"{PROCESSING}/input/engine"
 BASELINE = f"{PROCESSING}/input/baseline"
 CAPTURE = f"{PROCESSING}/input/capture"
+KNOWN = f"{PROCESSING}/input/known"
 REPORT = f"{PROCESSING}/output/report"
+KEPT = f"{PROCESSING}/output/kept"
 LATEST = f"{PROCESSING}/output/latest"
 MESSAGE = "/opt/ml/output/message"
 """What stands there when a container ends is the ExitMessage of its job, up to a kibibyte."""
-INSIDE = engine.Inside(baseline=BASELINE, capture=CAPTURE, report=REPORT, latest=LATEST, failure=MESSAGE)
+INSIDE = engine.Inside(
+    baseline=BASELINE, capture=CAPTURE, report=REPORT, kept=KEPT, known=KNOWN, latest=LATEST, failure=MESSAGE
+)
 DISK_GIB = 50
 """For the captured requests, the baseline and the image's own needs."""
 TIMEOUT_S = 4 * 3600
@@ -76,11 +80,13 @@ def request(resource: MonitorResource, name: str, mark: str, places: Places, set
             _input("engine", places.uri(f"{engine.folder(name, places, mark)}/"), ENGINE),
             _input("baseline", f"{resource.baseline.rstrip('/')}/", BASELINE),
             _input("capture", places.uri(f"{places.capture(fit(resource.endpoint))}/"), CAPTURE),
+            _input("known", places.uri(f"{places.monitor(name)}/{engine.KEPT}/"), KNOWN),
         ],
         "ProcessingOutputConfig": {
             "Outputs": [
                 _output("report", places.uri(f"{places.monitor(name)}/runs/{EXECUTION}/"), REPORT),
                 _output("latest", places.uri(f"{places.monitor(name)}/latest/"), LATEST),
+                _output("kept", places.uri(f"{places.monitor(name)}/{engine.KEPT}/"), KEPT),
             ],
             **({"KmsKeyId": settings.kms_key} if settings.kms_key else {}),
         },

@@ -24,6 +24,7 @@ INSIDE = engine.Inside(
     baseline="${CLOUDML_BASELINE}",
     capture="${CLOUDML_CAPTURE}",
     report="${CLOUDML_HOME}/runs/{run}",
+    kept=f"${{CLOUDML_HOME}}/{engine.KEPT}",
     latest="${CLOUDML_HOME}/latest",
 )
 TIMEOUT = "PT4H"

@@ -36,6 +36,7 @@ def inside(resource: MonitorResource, name: str, places: Places) -> engine.Insid
         baseline=mounted(resource.baseline.rstrip("/")),
         capture=mounted(places.uri(places.capture(fit(resource.endpoint)))),
         report=f"{home}/runs/{{run}}",
+        kept=f"{home}/{engine.KEPT}",
         latest=f"{home}/latest",
         failure=None,
     )

@@ -49,6 +49,7 @@ def lower(resource: MonitorResource, places: Places) -> dict[str, Any]:
             "format": "cloudml",
             "label": resource.label,
             "checks": [check.model_dump(mode="json") for check in spec.checks],
+            "kept": str(places.folder("monitors", native(resource.identity)) / "kept"),
         },
     }
 

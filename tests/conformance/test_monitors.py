@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from sample import ENDPOINT, MODEL, TABLE, job, monitor
 
 from cloudml.capabilities import Capability
+from cloudml.clouds.monitors import CardMonitors
 from cloudml.errors import NotFoundError
 from cloudml.status import MonitorReport, State, Verdict
 
@@ -60,6 +62,32 @@ def test_traffic_unlike_the_baseline_is_a_violation_and_the_report_is_a_page_tha
     assert watched.monitors.get("drift").verdict is Verdict.VIOLATED
     shown = watched.monitors.report("drift")
     assert (shown.state, bool(shown.html)) == (Verdict.VIOLATED, True)
+
+
+def overstate(monitors, name: str) -> None:
+    """Change what a monitor keeps of the instances it saw, so that it shows whether the next run believes it."""
+    if isinstance(monitors, CardMonitors):
+        storage = monitors.clients.storage(monitors.places.root)
+        for one in storage.list(f"{monitors.places.monitor(name)}/kept"):
+            storage.write(one.path, overstated(storage.read(one.path)))
+    else:
+        for file in (monitors.places.folder("monitors", name) / "kept").iterdir():
+            file.write_bytes(overstated(file.read_bytes()))
+
+
+def overstated(kept: bytes) -> bytes:
+    document = json.loads(kept)
+    if document.get("features", {}).get("rows") == len(LIKE_THE_TABLE):
+        document["features"]["rows"] += 1_000
+    return json.dumps(document).encode()
+
+
+@pytest.mark.needs(Capability.MONITOR_CHECKS, Capability.ENDPOINT_CAPTURE)
+def test_a_run_takes_from_the_run_before_what_it_knows_of_the_capture(client, watched) -> None:
+    watched.endpoints.invoke("scale", LIKE_THE_TABLE)
+    run_until(watched, 200)
+    overstate(watched.session.provider.monitors, watched.monitors.get("drift").name)
+    assert watched.monitors.run("drift").rows == 1_200
 
 
 @pytest.mark.needs(Capability.MONITOR_SCHEDULE)

@@ -124,3 +124,19 @@ def test_values_that_repeat_are_counted_as_sorting_counts_them(distinct_values):
     np.testing.assert_array_equal(found[1], counts)
     assert not np.signbit(found[0][found[0] == 0]).any()
     assert distribution._repeats(values) is (distinct_values < 1000)
+
+
+@pytest.mark.parametrize("spread", [2**64, 2**50, 3_000])
+def test_the_smallest_hashes_are_found_wherever_they_lie(spread):
+    found = np.random.default_rng(8).integers(0, spread, 60_000, dtype=np.uint64, endpoint=False)
+    np.testing.assert_array_equal(distinct.smallest(found), np.unique(found)[: distinct.KEPT])
+    few = np.concatenate((np.repeat(found[:500], 100), found[:2_000]))
+    np.testing.assert_array_equal(distinct.smallest(few), np.unique(few)[: distinct.KEPT])
+
+
+@given(st.lists(FINITE | st.sampled_from([0.0, -0.0, 1.0])))
+def test_values_are_counted_by_sorting_as_numpy_counts_them(values):
+    given_values = np.array(values, dtype=np.float64)
+    found, (wanted, counts) = distribution._sorted(given_values), np.unique(given_values, return_counts=True)
+    np.testing.assert_array_equal(found[0], wanted)
+    np.testing.assert_array_equal(found[1], counts)

@@ -39,6 +39,7 @@ def test_the_request_is_the_analysers(here) -> None:
             "format": "cloudml",
             "label": "weight",
             "checks": [{"metric": "psi", "max": 0.2, "columns": ["height"], "on": "features"}],
+            "kept": str(here.home / "monitors" / NAME / "kept"),
         },
     }
 

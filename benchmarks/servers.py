@@ -16,19 +16,19 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import measuring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 COLUMNS = 12
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For every server: one worker is one core's worth, and threads that spin while they wait would disturb the others."""
 PATIENCE_S = 120
-TOKEN = "geheim"  # noqa: S105  asked for, as an endpoint asks
+TOKEN = "geheim"
 TRAIN = """
 import sys, numpy
 from sklearn.ensemble import HistGradientBoostingClassifier

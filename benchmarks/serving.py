@@ -82,7 +82,7 @@ class Client:
 
     def __init__(self, folder: Path, program: str, env: Mapping[str, str], seconds: float) -> None:
         self._folder, self._program, self._env, self._seconds = folder, program, env, seconds
-        numbers = random.Random(1)  # noqa: S311  rows, not secrets
+        numbers = random.Random(1)
         self.rows = [[numbers.gauss(0, 1) for _ in range(servers.COLUMNS)] for _ in range(ROWS)]
         (folder / "wrk.lua").write_text(SCRIPT, "utf-8")
 
@@ -156,7 +156,7 @@ def side_by_side(area: Area, client: Client, folder: Path, kind: str, said: Any)
         asked = started(stack, area, folder, kind)
         alike(client, asked)
         for connections in said.connections:
-            cases = {name: (lambda one=one: client.load(one, connections)) for name, one in asked.items()}
+            cases = {name: (lambda one=one, count=connections: client.load(one, count)) for name, one in asked.items()}
             for case in cases.values():
                 case()  # warm
             compared(area, kind, connections, measuring.in_turn(cases, said.rounds))

@@ -210,6 +210,7 @@ def answer(asked: Asked, rows: Rows) -> list[Any]:
             body = found.read()
         if found.status == http.HTTPStatus.OK:
             return asked.predictions(json.loads(body))
-        if found.status < http.HTTPStatus.INTERNAL_SERVER_ERROR or time.monotonic() > until:
+        waits = found.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or b"not ready" in body
+        if not waits or time.monotonic() > until:
             raise RuntimeError(f"{found.status} {body!r}")
         time.sleep(0.05)

@@ -59,7 +59,7 @@ class Capture:
     share: float = 1.0
     flush: timedelta = timedelta(seconds=1)
     rows: int = 10_000
-    queue: int = 4096
+    queue: int = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,8 @@ def serve(config: ServerConfig, ready: Callable[[], Any] | None = None) -> int:
     server = Server(_uvicorn(config, service), service)
     if config.fd is None:
         threading.Thread(target=_load_beside, args=(service, server), name="load", daemon=True).start()
-    asyncio.run(_run(server, service, listener, ready))
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(_run(server, service, listener, ready))
     idle = service.close()
     code = FAILED if service.phase is Phase.FAILED else OK
     if not idle:  # a call whose caller was told long ago that it took too long; the interpreter would wait for it
@@ -139,6 +140,7 @@ def _uvicorn(config: ServerConfig, service: Service) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(config.limits.drain.total_seconds()),

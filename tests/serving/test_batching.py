@@ -13,6 +13,7 @@ from cloudml.runtime.model import Model, PredictionError
 from cloudml.runtime.refusal import BadRequest
 from cloudml.serving.batching import Batcher, QueueFullError
 from cloudml.serving.config import Limits
+from cloudml.serving.metrics import Metrics
 
 LONG = timedelta(seconds=30)
 """A wait that no test could sit out."""
@@ -53,7 +54,7 @@ def batched(*requests, model: Gate | None = None, parameters=None, **limits):
     model = model or Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(batch_wait=LONG, **limits), lambda _: None)
+        batcher = Batcher(model, Limits(batch_wait=LONG, **limits), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         asked = [asyncio.create_task(batcher.predict(list(rows), parameters)) for rows in requests]
@@ -100,7 +101,7 @@ def test_a_bad_request_spoils_no_other() -> None:
 
 def test_a_lone_request_does_not_wait() -> None:
     async def ask():
-        batcher = Batcher(Gate(), Limits(batch_wait=LONG), lambda _: None)
+        batcher = Batcher(Gate(), Limits(batch_wait=LONG), Metrics().sheets[0])
         return [await asyncio.wait_for(batcher.predict([number], None), 20) for number in range(20)]
 
     assert asyncio.run(ask()) == [[2 * number] for number in range(20)]
@@ -110,7 +111,7 @@ def test_after_a_joined_call_the_next_waits_for_as_many_and_not_for_ever() -> No
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(batch_wait=timedelta(milliseconds=100)), lambda _: None)
+        batcher = Batcher(model, Limits(batch_wait=timedelta(milliseconds=100)), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         asked = [asyncio.create_task(batcher.predict([number], None)) for number in (1, 2)]
@@ -136,7 +137,7 @@ def test_the_queue_has_an_end() -> None:
 
     async def ask():
         model = Gate()
-        batcher = Batcher(model, Limits(queue=1), lambda _: None)
+        batcher = Batcher(model, Limits(queue=1), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         second = asyncio.create_task(batcher.predict([1], None))
@@ -155,7 +156,7 @@ def test_who_has_gone_is_not_predicted() -> None:
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(), lambda _: None)
+        batcher = Batcher(model, Limits(), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         gone, stays = (asyncio.create_task(batcher.predict([number], None)) for number in (1, 2))
@@ -173,7 +174,7 @@ def test_two_threads_run_two_calls_at_once() -> None:
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(threads=2), lambda _: None)
+        batcher = Batcher(model, Limits(threads=2), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         assert await asyncio.wait_for(batcher.predict([1], None), 20) == [2]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = 12
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For every server: one worker is one core's worth, and threads that spin while they wait would disturb the others."""
-PATIENCE_S = 120
+PATIENCE_S = 60
 TOKEN = "geheim"
 TRAIN = """
 import sys, numpy
@@ -200,7 +200,7 @@ def listens(port: int) -> bool:
 
 
 def answer(asked: Asked, rows: Rows) -> list[Any]:
-    """Its predictions. Raises RuntimeError when it refuses; waits while the model is loading."""
+    """Its predictions. Waits while the model is loading; RuntimeError when it still refuses then."""
     until = time.monotonic() + PATIENCE_S
     headers = {"Content-Type": "application/json", **dict(asked.headers)}
     while True:
@@ -210,7 +210,6 @@ def answer(asked: Asked, rows: Rows) -> list[Any]:
             body = found.read()
         if found.status == http.HTTPStatus.OK:
             return asked.predictions(json.loads(body))
-        waits = found.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or b"not ready" in body
-        if not waits or time.monotonic() > until:
+        if time.monotonic() > until:
             raise RuntimeError(f"{found.status} {body!r}")
         time.sleep(0.05)

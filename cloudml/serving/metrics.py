@@ -16,6 +16,8 @@ from cloudml.runtime.answering import CODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    Cells = memoryview[float]
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
 STATUSES = (200, 300, 307, *CODES)
@@ -29,7 +31,7 @@ _CELL_BYTES = 8
 class Histogram:
     """How often a value fell at or below each bound, and above the last; in the last cell their sum."""
 
-    def __init__(self, bounds: Sequence[float], cells: memoryview) -> None:
+    def __init__(self, bounds: Sequence[float], cells: Cells) -> None:
         self.bounds, self.cells = bounds, cells
 
     def observe(self, value: float) -> None:
@@ -41,7 +43,7 @@ class Histogram:
 class Gauge:
     """A number that goes up and down."""
 
-    def __init__(self, cells: memoryview) -> None:
+    def __init__(self, cells: Cells) -> None:
         self.cells = cells
 
     def add(self, value: float) -> None:
@@ -63,7 +65,7 @@ class Sheet:
         load_seconds: How long the model took to load.
     """
 
-    def __init__(self, cells: memoryview, places: dict[tuple[str, int], int]) -> None:
+    def __init__(self, cells: Cells, places: dict[tuple[str, int], int]) -> None:
         self.requests, self._places = cells[: len(places)], places
         rest = iter(_parts(cells[len(places) :], (len(SECONDS) + 2, len(ROWS) + 2, 1, 1, 1, 1)))
         self.seconds = Histogram(SECONDS, next(rest))
@@ -112,7 +114,7 @@ class Metrics:
         counts = zip(self._places, map(sum, columns), strict=True)
         return sorted((route, status, count) for (route, status), count in counts if count)
 
-    def added(self, cells: Callable[[Sheet], Any]) -> list[float]:
+    def added(self, cells: Callable[[Sheet], Cells]) -> list[float]:
         """Some cells of every sheet, added up."""
         return [sum(column) for column in zip(*(cells(sheet) for sheet in self.sheets), strict=True)]
 
@@ -123,7 +125,7 @@ def buckets(bounds: Sequence[float], counts: Sequence[float]) -> list[tuple[str,
     return list(zip(names, accumulate(counts), strict=True))
 
 
-def _parts(cells: memoryview, sizes: Sequence[int]) -> Iterator[memoryview]:
+def _parts(cells: Cells, sizes: Sequence[int]) -> Iterator[Cells]:
     start = 0
     for size in sizes:
         yield cells[start : start + size]
@@ -150,7 +152,7 @@ class _Collector:
             *counts, total = now.added(cells)
             yield HistogramMetricFamily(name, text, buckets=buckets(bounds, counts), sum_value=total)
         dropped, in_flight, waiting = (
-            now.added(lambda sheet, name=name: getattr(sheet, name).cells)[0]
+            now.added(lambda sheet: getattr(sheet, name).cells)[0]  # noqa: B023  called before the next
             for name in ("dropped", "in_flight", "waiting")
         )
         load = max(sheet.load_seconds.cells[0] for sheet in now.sheets)
@@ -160,7 +162,7 @@ class _Collector:
         yield GaugeMetricFamily("cloudml_model_load_seconds", "Time the model took to load.", value=load)
 
 
-HISTOGRAMS = (
+HISTOGRAMS: tuple[tuple[str, str, Sequence[float], Callable[[Sheet], Cells]], ...] = (
     (
         "cloudml_request_seconds",
         "Time to answer a request for predictions.",

@@ -53,6 +53,20 @@ class Call(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
+class Loaded(NamedTuple):
+    """A model, and how long it took to load."""
+
+    model: Model
+    seconds: float
+
+
+def load(config: ServerConfig) -> Loaded:
+    """The model that a server is told of. Raises whatever the model's code raises, and ModelError."""
+    began = time.monotonic()
+    model = adapters.load(config.model, config.predictor, config.code)
+    return Loaded(model, time.monotonic() - began)
+
+
 class Service:
     """The model of one server, or of one of the workers that share it.
 
@@ -74,20 +88,19 @@ class Service:
 
     def load(self) -> None:
         """Load the model; takes as long as its code takes. What it raises is kept in `failure` too."""
-        began = time.monotonic()
         try:
-            model = adapters.load(self.config.model, self.config.predictor, self.config.code)
+            loaded = load(self.config)
         except (Exception, SystemExit) as error:
             self.phase, self.failure = Phase.FAILED, error
             raise
-        self.take(model, time.monotonic() - began)
+        self.take(loaded)
 
-    def take(self, model: Model, seconds: float) -> None:
-        """Serve a model that is loaded, and took so long."""
+    def take(self, loaded: Loaded) -> None:
+        """Serve a model that is loaded."""
         self._recorder = self._recording()
-        self.sheet.load_seconds.set(seconds)
-        self._batcher = Batcher(model, self.config.limits, self.sheet)
-        self.model = model
+        self.sheet.load_seconds.set(loaded.seconds)
+        self._batcher = Batcher(loaded.model, self.config.limits, self.sheet)
+        self.model = loaded.model
         if self.phase is Phase.LOADING:
             self.phase = Phase.READY
 

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import measuring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 COLUMNS = 12
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -31,13 +31,18 @@ PATIENCE_S = 60
 TOKEN = "geheim"
 TRAIN = """
 import sys, numpy
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 kind, save, folder, columns = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 random = numpy.random.default_rng(0)
-rows = random.normal(size=(5000, columns))
-labels = (rows.sum(axis=1) + random.normal(size=5000) > 0).astype(int)
-model = {"logistic": LogisticRegression(), "boosting": HistGradientBoostingClassifier(random_state=0)}[kind]
+count = 100_000 if kind == "forest" else 5000
+rows = random.normal(size=(count, columns))
+labels = (rows.sum(axis=1) + random.normal(size=count) > 0).astype(int)
+model = {
+    "logistic": LogisticRegression(),
+    "boosting": HistGradientBoostingClassifier(random_state=0),
+    "forest": ExtraTreesClassifier(20, random_state=0),  # some hundred megabytes
+}[kind]
 model.fit(rows, labels)
 if save == "mlflow":
     import mlflow.sklearn
@@ -213,3 +218,26 @@ def answer(asked: Asked, rows: Rows) -> list[Any]:
         if time.monotonic() > until:
             raise RuntimeError(f"{found.status} {body!r}")
         time.sleep(0.05)
+
+
+def memory(process: int) -> int:
+    """Bytes that a process and all its children hold: what several share counts once."""
+    return sum(_held(one) for one in (process, *descendants(process)))
+
+
+def descendants(process: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(path.read_text("utf-8").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found, at = list(children.get(process, ())), 0
+    while at < len(found):
+        found += children.get(found[at], ())
+        at += 1
+    return found
+
+
+def _held(process: int) -> int:
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -4,6 +4,7 @@ All servers run at once, each with one worker, and are asked in turn by wrk, whi
 row of 12 columns, 64 different ones. Ours records every request, counts, checks rows and asks for a token.
 
     python benchmarks/serving.py [--rounds 3] [--seconds 3] [--connections 16,64] [--models logistic,boosting]
+        [--no-workers]
 """
 
 from __future__ import annotations
@@ -162,6 +163,35 @@ def side_by_side(area: Area, client: Client, folder: Path, kind: str, said: Any)
             compared(area, kind, connections, measuring.in_turn(cases, said.rounds))
 
 
+def shared(area: Area, client: Client, folder: Path, said: Any) -> None:
+    """Four workers with a large model: ours share its memory."""
+    python, many = measuring.peer(MLSERVER), max(said.connections)
+    what = f"forest, {WORKERS} workers, {many} connections"
+    ones: dict[str, Callable[[Path], AbstractContextManager[Asked]]] = {
+        "one worker": lambda place: servers.ours(place, "forest"),
+        OURS: lambda place: servers.ours(place, "forest", "--workers", str(WORKERS)),
+    }
+    if python:
+        ones[MLSERVER] = lambda place: servers.mlserver(python, place, "forest", WORKERS)
+    with contextlib.ExitStack() as stack:
+        asked = {}
+        for name, start in ones.items():
+            (folder / name).mkdir()
+            asked[name] = stack.enter_context(start(folder / name))
+        alike(client, asked)
+        cases = {name: (lambda one=one: client.load(one, many)) for name, one in asked.items()}
+        for case in cases.values():
+            case()  # warm
+        found = measuring.in_turn(cases, said.rounds)
+        held = {name: [servers.memory(one.process) / 2**20] for name, one in asked.items()}
+    rates = {name: [one.rate for one in loads] for name, loads in found.items()}
+    area.add(row(f"{what}: memory", "MiB", held[OURS], at_most(2), **{"one worker": held["one worker"]}))
+    if python:
+        area.add(row(f"{what}: memory", "MiB", held[OURS], **{MLSERVER: held[MLSERVER]}))
+        area.add(row(f"{what}: requests", "/s", rates[OURS], at_least(4), **{MLSERVER: rates[MLSERVER]}))
+    area.add(row(f"{what}: requests", "/s", rates[OURS], **{"one worker": rates["one worker"]}))
+
+
 def numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
@@ -177,6 +207,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="how long each case is asked in a round")
     parser.add_argument("--connections", type=numbers, default=[16, 64])
     parser.add_argument("--models", type=lambda text: text.split(","), default=["logistic", "boosting"])
+    parser.add_argument("--no-workers", action="store_true", help="leave out the large model of four workers")
     said = parser.parse_args()
     with measuring.area("serving") as area:
         program = wrk()
@@ -188,6 +219,9 @@ def main() -> None:
             for kind in said.models:
                 with place(kind) as models:
                     side_by_side(area, client, models, kind, said)
+            if not said.no_workers:
+                with place("forest") as models:
+                    shared(area, client, models, said)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from codecs import BOM_UTF8
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -180,7 +181,7 @@ def predictions(body: bytes, content_type: Optional[str]) -> List[Any]:
 
 def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
+        return body.decode("utf-8-sig" if body.startswith(BOM_UTF8) else "utf-8")  # the first is written in Python
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start} of it cannot be read") from error
 

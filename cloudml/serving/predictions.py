@@ -12,7 +12,8 @@ import itertools
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+import types
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -23,10 +24,11 @@ from cloudml.serving import routes
 from cloudml.serving.service import Call, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 
     from cloudml.serving.service import Service
 
+T = TypeVar("T")
 REQUEST_ID = "x-request-id"
 LEAST_FAILURE, TOO_SLOW, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE = 400, 408, 413, 401, 503
 RETRY_SECONDS = "1"
@@ -90,8 +92,11 @@ class Predictions:
     async def _body(self, headers: Mapping[bytes, bytes], receive: Any, request_id: str) -> bytes | Reply:
         """The body, or the answer to one that is too large or too slow; its rest is not read."""
         limit = self._limits.body_bytes
+        reading = read(headers, receive, limit)
         try:
-            body = await within(self._limits.time.total_seconds(), read(headers, receive, limit))
+            body = await within(self._limits.time.total_seconds(), reading, reading.send(None))
+        except StopIteration as done:  # it was there
+            body = done.value
         except TimeoutError:
             return failed(TOO_SLOW, "the body did not come in time", request_id)
         return failed(TOO_LARGE, f"the body has more than {limit} bytes", request_id) if body is None else body
@@ -116,10 +121,26 @@ class RequestIds:
 IDS = RequestIds()
 
 
-async def within(seconds: float, reading: Awaitable[bytes | Reply | None]) -> Any:
-    """What *reading* gives. Raises TimeoutError when it takes too long."""
+async def within(seconds: float, begun: Coroutine[Any, Any, T], waits_for: Any) -> T:
+    """What a coroutine gives that has begun, and waits. Raises TimeoutError when it takes too long."""
     async with asyncio.timeout(seconds):
-        return await reading
+        return await resumed(begun, waits_for)
+
+
+@types.coroutine
+def resumed(begun: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine, as `yield from` does from its start."""
+    try:
+        while True:
+            try:
+                found = yield waits_for
+            except BaseException as error:  # noqa: BLE001  the coroutine handles it, or does not
+                waits_for = begun.throw(error)
+            else:
+                waits_for = begun.send(found)
+    except StopIteration as done:
+        value: T = done.value
+        return value
 
 
 async def read(headers: Mapping[bytes, bytes], receive: Any, limit: int) -> bytes | Reply | None:

@@ -8,6 +8,7 @@ and learns from the answer to that one that it has to connect anew.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -105,6 +106,8 @@ async def _announce(server: Server, service: Service, ready: Callable[[], Any] |
     while not server.started or service.phase is Phase.LOADING:  # noqa: ASYNC110  a thread loads, and uvicorn is mute
         await asyncio.sleep(LOOK_S)
     if service.phase is Phase.READY:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection that looks at all of it would hold up every request
         _log.info("%s %s is ready", service.config.name, service.config.version)
         if ready is not None:
             ready()

@@ -3,7 +3,7 @@
 All servers run at once, each with one worker, and are asked in turn by wrk, which has one thread; each request has one
 row of 12 columns, 64 different ones. Ours records every request, counts, checks rows and asks for a token.
 
-    python benchmarks/serving.py [--rounds 3] [--seconds 3] [--connections 16,64] [--models logistic,boosting]
+    python benchmarks/serving.py [--rounds 3] [--seconds 2] [--connections 16,64] [--models logistic,boosting]
         [--no-workers]
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from servers import Asked
 
 OURS, TENSORS = "ours", "ours, open inference protocol"
-MLFLOW, MLSERVER, STARLETTE, BARE = "mlflow", "mlserver", "starlette with threads", "bare ASGI app"
+MLFLOW, MLSERVER, BARE = "mlflow", "mlserver", "bare ASGI app"
 ROWS = 64
 WORKERS = 4
 SCRIPT = """
@@ -114,8 +114,7 @@ def started(stack: contextlib.ExitStack, area: Area, folder: Path, kind: str) ->
     """Every server that can be had, by name, with its model loaded."""
     starts: dict[str, Callable[[Path], AbstractContextManager[Asked]]] = {
         OURS: lambda place: servers.ours(place, kind),
-        BARE: lambda place: servers.bare(place, kind, "inline"),
-        STARLETTE: lambda place: servers.bare(place, kind, "threaded"),
+        BARE: lambda place: servers.bare(place, kind),
     }
     for name, start in ((MLFLOW, servers.mlflow), (MLSERVER, servers.mlserver)):
         python = measuring.peer(name)
@@ -141,7 +140,7 @@ def compared(area: Area, kind: str, connections: int, found: Mapping[str, list[L
     """The rows of one model and one number of connections."""
     what = f"{kind}, {connections} connections"
     rates = {name: [one.rate for one in loads] for name, loads in found.items()}
-    targets = {MLSERVER: at_least(4), BARE: at_least(1), STARLETTE: at_least(1), MLFLOW: at_least(4)}
+    targets = {MLSERVER: at_least(4), BARE: at_least(1), MLFLOW: at_least(4)}
     for name, target in targets.items():
         if name in found:
             mine = TENSORS if name == MLSERVER else OURS
@@ -156,10 +155,10 @@ def side_by_side(area: Area, client: Client, folder: Path, kind: str, said: Any)
     with contextlib.ExitStack() as stack:
         asked = started(stack, area, folder, kind)
         alike(client, asked)
+        for one in asked.values():
+            client.load(one, max(said.connections))  # warm
         for connections in said.connections:
             cases = {name: (lambda one=one, count=connections: client.load(one, count)) for name, one in asked.items()}
-            for case in cases.values():
-                case()  # warm
             compared(area, kind, connections, measuring.in_turn(cases, said.rounds))
 
 
@@ -204,7 +203,7 @@ def place(name: str) -> Iterator[Path]:
 
 def main() -> None:
     parser = measuring.arguments(__doc__, rounds=3)
-    parser.add_argument("--seconds", type=float, default=3, help="how long each case is asked in a round")
+    parser.add_argument("--seconds", type=float, default=2, help="how long each case is asked in a round")
     parser.add_argument("--connections", type=numbers, default=[16, 64])
     parser.add_argument("--models", type=lambda text: text.split(","), default=["logistic", "boosting"])
     parser.add_argument("--no-workers", action="store_true", help="leave out the large model of four workers")

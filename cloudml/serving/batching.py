@@ -13,6 +13,7 @@ thread, and the fight of two threads for the interpreter, would take longer than
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -65,9 +66,13 @@ class Pace:
         size = rows.bit_length()
         self._seconds[size] = max(seconds, self._seconds.get(size, 0) * FORGOTTEN)
 
+    def of(self, rows: int) -> float:
+        """Seconds of a call of so many rows; infinite before one of about as many has shown it."""
+        return self._seconds.get(rows.bit_length(), math.inf)
+
     def short(self, rows: int) -> bool:
-        """Whether a call of so many rows will not be noticed; not before one of about as many has shown it."""
-        return self._seconds.get(rows.bit_length(), SHORT_S) < SHORT_S
+        """Whether a call of so many rows will not be noticed."""
+        return self.of(rows) < SHORT_S
 
 
 class Batcher:
@@ -148,8 +153,7 @@ class Batcher:
                 self._start()
                 continue
             if self._timer is None:
-                wait = self._limits.batch_wait.total_seconds()
-                self._timer = asyncio.get_running_loop().call_later(wait, self._enough)
+                self._timer = asyncio.get_running_loop().call_later(self._patience_for_others(), self._enough)
             break
         self._sheet.waiting.set(len(self._waiting))
 
@@ -158,6 +162,11 @@ class Batcher:
         if len(self._waiting) >= self._expected or not self._waiting[0].joins:
             return False
         return sum(member.rows for member in self._waiting) < self._limits.batch_rows
+
+    def _patience_for_others(self) -> float:
+        """Seconds to wait for others: not longer than the call that is saved, where that is known."""
+        longest = self._limits.batch_wait.total_seconds()
+        return min(longest, self._pace.of(self._expected)) if self._model.steady else longest
 
     def _enough(self) -> None:
         """The wait for others is over."""

@@ -133,7 +133,7 @@ def _parts(cells: Cells, sizes: Sequence[int]) -> Iterator[Cells]:
 
 
 def _told_apart(status: int) -> int:
-    return status if status in STATUSES else status // 100 * 100
+    return next((one for one in (status, status // 100 * 100) if one in STATUSES), STATUSES[-1])
 
 
 class _Collector:

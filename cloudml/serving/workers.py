@@ -14,6 +14,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ class Workers:
         except BaseException:  # noqa: BLE001  the parent's code must not run on in a worker
             _log.exception("worker %d failed", worker)
         finally:
+            sys.stdout.flush()
             logging.shutdown()
             os._exit(code)
 

@@ -18,7 +18,7 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 PEERS = HERE.parent / ".bench"
+T = TypeVar("T")
 FINE, MISSED = "reached", "missed"
 
 
@@ -91,14 +92,14 @@ def row(name: str, unit: str, ours: Sequence[float], target: Target | None = Non
     )
 
 
-def in_turn(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def in_turn(cases: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """What each case gave in each round. A round begins one case later than the round before."""
-    found: dict[str, list[float]] = {name: [0.0] * rounds for name in cases}
+    found: dict[str, list[T]] = {name: [] for name in cases}
     names = list(cases)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            found[name][number] = cases[name]()
+            found[name].append(cases[name]())
     return found
 
 

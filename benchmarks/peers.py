@@ -6,8 +6,10 @@ there with the same requirements is left as it is.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from measuring import PEERS
@@ -19,8 +21,10 @@ REQUIREMENTS = {
     "sky": ["skypilot"],
     "dstack": ["dstack"],
     "evidently": ["evidently==0.7.*", "pandas<3"],
-    "mlserver": ["mlserver", "mlserver-sklearn"],
+    "mlserver": ["mlserver==1.7.*", "mlserver-sklearn==1.7.*"],
 }
+PROGRAMS = {"wrk": ["wrk", "libluajit-5.1-2"]}
+"""Packages of Debian, unpacked and not installed; a program on PATH is taken as it is."""
 
 
 def make(name: str, requirements: list[str]) -> None:
@@ -36,8 +40,26 @@ def make(name: str, requirements: list[str]) -> None:
     print(f"made in .bench: {name}", flush=True)
 
 
+def unpack(name: str, packages: list[str]) -> None:
+    """Unpack a program. Raises OSError or subprocess.CalledProcessError when a package cannot be had."""
+    folder = PEERS / name
+    if shutil.which(name) or (folder / "usr" / "bin" / name).exists():
+        return
+    with tempfile.TemporaryDirectory() as downloads:
+        subprocess.run(["apt-get", "download", "-qq", *packages], cwd=downloads, check=True)
+        for package in Path(downloads).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, folder], check=True)
+    print(f"made in .bench: {name}", flush=True)
+
+
 def main() -> None:
     failed = []
+    for name, packages in PROGRAMS.items():
+        try:
+            unpack(name, packages)
+        except (OSError, subprocess.CalledProcessError) as error:
+            failed.append(name)
+            print(f"{name} cannot be had: {error}", file=sys.stderr)
     for name, requirements in REQUIREMENTS.items():
         try:
             make(name, requirements)

@@ -1,113 +1,226 @@
-"""How many requests a second the server answers: joined, one by one, and by a bare Starlette app around the same model.
+"""How many requests a second a model answers, and how long each takes: ours beside what a user would pick instead.
 
-All three run in turn on this machine, in processes of their own, under the same clients, several rounds; only ratios of
-the medians are printed, because only they mean something on another machine.
+All servers run at once, each with one worker, and are asked in turn by wrk, which has one thread; each request has one
+row of 12 columns, 64 different ones. Ours records every request, counts, checks rows and asks for a token.
 
-    python benchmarks/serving.py [--seconds 2] [--clients 16] [--rounds 3]
+    python benchmarks/serving.py [--rounds 3] [--seconds 2] [--connections 16,64] [--models logistic,boosting]
+        [--no-workers]
 """
 
 from __future__ import annotations
 
-import argparse
-import http.client
+import contextlib
 import json
 import os
-import socket
-import statistics
+import random
+import shutil
 import subprocess
-import sys
 import tempfile
-import threading
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import joblib
-from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
+import measuring
+import servers
+from measuring import at_least, at_most, row
 
-BARE = """
-import socket, sys, joblib, uvicorn
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-model = joblib.load(sys.argv[1] + "/model.joblib")
+    from measuring import Area
+    from servers import Asked
 
-async def predict(request):
-    body = await request.json()
-    found = await run_in_threadpool(model.predict, body["instances"])
-    return JSONResponse({"predictions": found.tolist()})
-
-app = Starlette(routes=[Route("/invocations", predict, methods=["POST"])])
-config = uvicorn.Config(app, log_level="error", access_log=False)
-uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
+OURS, TENSORS = "ours", "ours, open inference protocol"
+MLFLOW, MLSERVER, BARE = "mlflow", "mlserver", "bare ASGI app"
+ROWS = 64
+WORKERS = 4
+SCRIPT = """
+local bodies = {}
+for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+for name, value in string.gmatch(os.getenv("HEADERS"), "([^:\\n]+): ([^\\n]+)") do wrk.headers[name] = value end
+local requests, next_one = {}, 0
+function init()
+  for index, body in ipairs(bodies) do requests[index] = wrk.format(nil, nil, nil, body) end
+end
+function request()
+  next_one = next_one % #requests + 1
+  return requests[next_one]
+end
+function done(summary, latency)
+  local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status
+    + summary.errors.timeout
+  io.write(string.format('\\n{"rate": %f, "p50": %f, "p99": %f, "failed": %d}\\n',
+    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6, failed))
+end
 """
-SERVER = [sys.executable, "-m", "cloudml.serving", "--model"]
 
 
-def commands(folder: str, fd: str) -> dict[str, list[str]]:
-    return {
-        "joined": [*SERVER, folder, "--fd", fd],
-        "one by one": [*SERVER, folder, "--fd", fd, "--batch-rows", "1"],
-        "bare starlette": [sys.executable, "-c", BARE, folder, fd],
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run of wrk found: requests a second, and seconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+def wrk() -> tuple[str, dict[str, str]] | None:
+    """The program and its environment; None where `make bench-peers` has not unpacked it."""
+    found = shutil.which("wrk")
+    if found:
+        return found, {}
+    root = measuring.PEERS / "wrk" / "usr"
+    libraries = [str(path.parent) for path in root.glob("lib/**/libluajit*.so.2")]
+    program = root / "bin" / "wrk"
+    return (str(program), {"LD_LIBRARY_PATH": ":".join(libraries)}) if program.exists() else None
+
+
+class Client:
+    """wrk, and the rows that it sends."""
+
+    def __init__(self, folder: Path, program: str, env: Mapping[str, str], seconds: float) -> None:
+        self._folder, self._program, self._env, self._seconds = folder, program, env, seconds
+        numbers = random.Random(1)
+        self.rows = [[numbers.gauss(0, 1) for _ in range(servers.COLUMNS)] for _ in range(ROWS)]
+        (folder / "wrk.lua").write_text(SCRIPT, "utf-8")
+
+    def load(self, asked: Asked, connections: int) -> Load:
+        """Ask for a while. Raises RuntimeError when a request failed."""
+        bodies = self._folder / "bodies"
+        bodies.write_text("".join(json.dumps(asked.body([one])) + "\n" for one in self.rows), "utf-8")
+        said = "".join(f"{name}: {value}\n" for name, value in asked.headers)
+        env = {**os.environ, **self._env, "BODIES": str(bodies), "HEADERS": said}
+        command = [self._program, "--threads", "1", "--connections", str(connections)]
+        command += [
+            "--timeout",
+            "30s",
+            "--duration",
+            f"{self._seconds:.0f}s",
+            "--script",
+            str(self._folder / "wrk.lua"),
+        ]
+        command.append(f"http://127.0.0.1:{asked.port}{asked.path}")
+        printed = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+        found = json.loads(printed.strip().splitlines()[-1])
+        if found.pop("failed"):
+            raise RuntimeError(printed)
+        return Load(**found)
+
+
+def started(stack: contextlib.ExitStack, area: Area, folder: Path, kind: str) -> dict[str, Asked]:
+    """Every server that can be had, by name, with its model loaded."""
+    starts: dict[str, Callable[[Path], AbstractContextManager[Asked]]] = {
+        OURS: lambda place: servers.ours(place, kind),
+        BARE: lambda place: servers.bare(place, kind),
     }
+    for name, start in ((MLFLOW, servers.mlflow), (MLSERVER, servers.mlserver)):
+        python = measuring.peer(name)
+        if python is None:
+            area.leave_out(name, "not installed: make bench-peers")
+        else:
+            starts[name] = lambda place, start=start, python=python: start(python, place, kind)
+    found = {}
+    for name, start in starts.items():
+        place = folder / name
+        place.mkdir()
+        found[name] = stack.enter_context(start(place))
+    return {**found, TENSORS: servers.by_tensors(found[OURS])}
 
 
-def answered(port: int, clients: int, seconds: float) -> float:
-    """Requests answered a second."""
-    counts = [0] * clients
-    until = time.monotonic() + seconds
-    body = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]})
-
-    def run(number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        while time.monotonic() < until:
-            connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            assert json.loads(answer.read()) == {"predictions": [0]}, answer.status
-            counts[number] += 1
-        connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / seconds
+def alike(client: Client, asked: Mapping[str, Asked]) -> None:
+    """Every server predicts the same of every row. Raises AssertionError."""
+    found = {name: [servers.answer(one, [row])[0] for row in client.rows] for name, one in asked.items()}
+    assert all(one == found[OURS] for one in found.values()), found
 
 
-def measured(name: str, folder: str, clients: int, seconds: float) -> float:
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        fd = listener.fileno()
-        environ = {**os.environ, "PYTHONWARNINGS": "ignore"}
-        command = commands(folder, str(fd))[name]
-        process = subprocess.Popen(command, pass_fds=[fd], env=environ, stderr=subprocess.DEVNULL)
-        try:
-            port = listener.getsockname()[1]
-            answered(port, 1, 0.5)  # it is loaded, and warm
-            return answered(port, clients, seconds)
-        finally:
-            process.terminate()
-            process.wait()
+def compared(area: Area, kind: str, connections: int, found: Mapping[str, list[Load]]) -> None:
+    """The rows of one model and one number of connections."""
+    what = f"{kind}, {connections} connections"
+    rates = {name: [one.rate for one in loads] for name, loads in found.items()}
+    targets = {MLSERVER: at_least(4), BARE: at_least(1), MLFLOW: at_least(4)}
+    for name, target in targets.items():
+        if name in found:
+            mine = TENSORS if name == MLSERVER else OURS
+            area.add(row(f"{what}: requests", "/s", rates[mine], target, **{name: rates[name]}))
+    if MLSERVER in found:
+        slow = [one.p99 * 1e3 for one in found[TENSORS]]
+        median = [one.p50 * 1e3 for one in found[MLSERVER]]
+        area.add(row(f"{what}: p99 beside p50", "ms", slow, at_most(1), **{MLSERVER: median}))
+
+
+def side_by_side(area: Area, client: Client, folder: Path, kind: str, said: Any) -> None:
+    with contextlib.ExitStack() as stack:
+        asked = started(stack, area, folder, kind)
+        alike(client, asked)
+        for one in asked.values():
+            client.load(one, max(said.connections))  # warm
+        for connections in said.connections:
+            cases = {name: (lambda one=one, count=connections: client.load(one, count)) for name, one in asked.items()}
+            compared(area, kind, connections, measuring.in_turn(cases, said.rounds))
+
+
+def shared(area: Area, client: Client, folder: Path, said: Any) -> None:
+    """Four workers with a large model: ours share its memory."""
+    python, many = measuring.peer(MLSERVER), max(said.connections)
+    what = f"forest, {WORKERS} workers, {many} connections"
+    ones: dict[str, Callable[[Path], AbstractContextManager[Asked]]] = {
+        "one worker": lambda place: servers.ours(place, "forest"),
+        OURS: lambda place: servers.ours(place, "forest", "--workers", str(WORKERS)),
+    }
+    if python:
+        ones[MLSERVER] = lambda place: servers.mlserver(python, place, "forest", WORKERS)
+    with contextlib.ExitStack() as stack:
+        asked = {}
+        for name, start in ones.items():
+            (folder / name).mkdir()
+            asked[name] = stack.enter_context(start(folder / name))
+        alike(client, asked)
+        cases = {name: (lambda one=one: client.load(one, many)) for name, one in asked.items()}
+        for case in cases.values():
+            case()  # warm
+        found = measuring.in_turn(cases, said.rounds)
+        held = {name: [servers.memory(one.process) / 2**20] for name, one in asked.items()}
+    rates = {name: [one.rate for one in loads] for name, loads in found.items()}
+    area.add(row(f"{what}: memory", "MiB", held[OURS], at_most(2), **{"one worker": held["one worker"]}))
+    if python:
+        area.add(row(f"{what}: memory", "MiB", held[OURS], **{MLSERVER: held[MLSERVER]}))
+        area.add(row(f"{what}: requests", "/s", rates[OURS], at_least(4), **{MLSERVER: rates[MLSERVER]}))
+    area.add(row(f"{what}: requests", "/s", rates[OURS], **{"one worker": rates["one worker"]}))
+
+
+def numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+@contextlib.contextmanager
+def place(name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
+        yield Path(folder)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = measuring.arguments(__doc__, rounds=3)
+    parser.add_argument("--seconds", type=float, default=2, help="how long each case is asked in a round")
+    parser.add_argument("--connections", type=numbers, default=[16, 64])
+    parser.add_argument("--models", type=lambda text: text.split(","), default=["logistic", "boosting"])
+    parser.add_argument("--no-workers", action="store_true", help="leave out the large model of four workers")
     said = parser.parse_args()
-    rates: dict[str, list[float]] = {name: [] for name in commands("", "")}
-    with tempfile.TemporaryDirectory() as folder:
-        model = RandomForestClassifier(20, random_state=0).fit(*load_iris(return_X_y=True))
-        joblib.dump(model, Path(folder) / "model.joblib")
-        for _ in range(said.rounds):
-            for name, found in rates.items():
-                found.append(measured(name, folder, said.clients, said.seconds))
-    median = {name: statistics.median(found) for name, found in rates.items()}
-    for other in ("one by one", "bare starlette"):
-        print(f"joined / {other}: {median['joined'] / median[other]:.2f}")
+    with measuring.area("serving") as area:
+        program = wrk()
+        if program is None:
+            area.leave_out("everything", "no wrk: make bench-peers")
+            return
+        with place("wrk") as folder:
+            client = Client(folder, *program, said.seconds)
+            for kind in said.models:
+                with place(kind) as models:
+                    side_by_side(area, client, models, kind, said)
+            if not said.no_workers:
+                with place("forest") as models:
+                    shared(area, client, models, said)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class Table(Model):
         width: How many columns; None when the model does not know that.
     """
 
+    steady = True
+
     def __init__(
         self, source: Path, kind: str, predict: Callable[[List[Any]], Any], names: Sequence[str], width: int | None
     ) -> None:
@@ -253,8 +255,15 @@ def _frame(rows: List[Any], names: Sequence[str]) -> Any:
         except ImportError:
             return rows
         return pd.DataFrame(rows, columns=list(names))
+    try:
+        numpy = importlib.import_module("numpy")
+        array = numpy.array(rows)
+    except (ImportError, ValueError):  # a model without numpy; rows of several widths, which it refuses in its words
+        return rows
+    if array.dtype.kind in "biuf":
+        return array
     mixed = any(isinstance(value, str) for row in rows for value in row)
-    return importlib.import_module("numpy").array(rows, dtype=object) if mixed else rows
+    return numpy.array(rows, dtype=object) if mixed else rows
 
 
 def _numbers(rows: List[Any], names: Sequence[str]) -> Any:

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from codecs import BOM_UTF8
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -87,6 +90,7 @@ def encode(predictions: Sequence[Any], accept: Optional[str], request: Request) 
     return Encoded(table.write([plain(value) for value in predictions]).encode("utf-8"), "text/csv; charset=utf-8")
 
 
+@lru_cache(maxsize=256)
 def accepted(accept: Optional[str], otherwise: str) -> str:
     """The content type to answer in: the first that *accept* ranks highest, *otherwise* where it does not care.
 
@@ -103,7 +107,8 @@ def accepted(accept: Optional[str], otherwise: str) -> str:
     raise NotAcceptable(f"cannot answer in `{accept}`; accept one of: {KNOWN}")
 
 
-def parsed_type(header: str) -> Tuple[str, Dict[str, str]]:
+@lru_cache(maxsize=256)
+def parsed_type(header: str) -> Tuple[str, Mapping[str, str]]:
     """A content type in lower case, and its parameters: ``text/csv``, ``{"header": "present"}``."""
     kind, *rest = header.split(";")
     pairs = (part.partition("=") for part in rest if "=" in part)
@@ -112,10 +117,15 @@ def parsed_type(header: str) -> Tuple[str, Dict[str, str]]:
 
 def dumps(value: Any) -> bytes:
     """JSON of RFC 8259, in ASCII."""
+    return written(value).encode("ascii")
+
+
+def written(value: Any) -> str:
+    """The same before it is bytes."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _write(value)
     except (TypeError, ValueError):  # not plain, or not finite: the slow way
-        return json.dumps(plain(value), allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _write(plain(value))
 
 
 def plain(value: Any) -> Any:
@@ -137,7 +147,7 @@ def loads(text: str) -> Any:
         BadRequest: It is not JSON of RFC 8259.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _read(text)
     except RecursionError as error:
         raise BadRequest("the body is nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -171,7 +181,7 @@ def predictions(body: bytes, content_type: Optional[str]) -> List[Any]:
 
 def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
+        return body.decode("utf-8-sig" if body.startswith(BOM_UTF8) else "utf-8")  # the first is written in Python
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start} of it cannot be read") from error
 
@@ -288,8 +298,16 @@ def _foreign(value: Any) -> Any:
                 found = convert(*arguments)
             except TypeError:  # a Series' to_dict takes a class instead
                 continue
-            return found if isinstance(found, str) else plain(found)
+            return found if isinstance(found, str) or _holds_numbers(value) else plain(found)
     raise TypeError(f"a prediction of type {type(value).__name__} cannot be written as JSON")
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Whether it is an array of numpy whose `tolist` gives nothing but finite numbers and truth values."""
+    if type(value).__module__ != "numpy" or value.dtype.itemsize > _LARGEST_NUMBER:
+        return False
+    kind = value.dtype.kind
+    return kind in "biu" or (kind == "f" and bool(sys.modules["numpy"].isfinite(value).all()))
 
 
 def _as_object(predictions: Sequence[Any], facts: Facts) -> Any:
@@ -306,6 +324,11 @@ def _as_tensors(predictions: Sequence[Any], facts: Facts) -> Any:
     return tensors.write([plain(value) for value in predictions], facts)
 
 
+_write = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_read = json.JSONDecoder(parse_constant=_no_constant).decode
+"""Made once: `json.dumps` and `json.loads` make a new one for every call that says how."""
+_LARGEST_NUMBER = 8
+"""Bytes of the largest number of numpy that is one of Python's too."""
 CONVERSIONS: Sequence[Tuple[Any, Callable[[Any], Any]]] = (
     (str, str),
     (int, int),

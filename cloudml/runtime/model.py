@@ -19,12 +19,14 @@ class Model(ABC):
         source: The file that it comes from.
         names: The columns that it knows; empty when it knows none.
         joins: Whether the instances of several requests may be given to one call.
+        steady: Whether a call computes and nothing else, so that its time follows from its rows.
     """
 
     kind = ""
     source = ""
     names: Sequence[str] = ()
     joins = True
+    steady = False
 
     def check(self, instances: Sequence[Any]) -> None:  # noqa: B027  most models know nothing beforehand
         """Refuse what cannot be predicted, as far as that is known without predicting.

@@ -29,8 +29,10 @@ def main(argv: Sequence[str] | None = None, ready: Callable[[], Any] | None = No
     except SettingsError as error:
         sys.stderr.write(f"error: {error}\n\nhint: {error.hint}\n")
         return USAGE
-    from cloudml.serving.server import serve
-
+    if config.workers > 1:
+        from cloudml.serving.workers import serve
+    else:
+        from cloudml.serving.server import serve
     return serve(config, ready)
 
 

@@ -1,16 +1,23 @@
 """Joining requests that wait at the same time into one call of the model.
 
-A request that finds a free thread is run at once. Those that come while all threads are busy wait, and whatever waits
-when one is free again goes in together, up to the limit of rows. Only after a call that joined several does the next
-one wait for as many to come back, no longer than the limit: a lone request is never held up.
+Requests that came with one look at the sockets go in together, up to the limit of rows, as soon as the model is free.
+Those that come while it is busy wait, and whatever waits when it is free again is the next call. Only after a call that
+joined several does the next one wait for as many to come back, no longer than the limit: a lone request is never held
+up.
+
+A call runs in a thread, so that a slow model holds up nobody's health. A model without code of the user's
+(`Model.steady`) takes a time that its last calls tell; as long as that is short, it is called on the loop itself: a
+thread, and the fight of two threads for the interpreter, would take longer than the call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.runtime.answering import predict
@@ -21,39 +28,73 @@ if TYPE_CHECKING:
 
     from cloudml.runtime.model import Model
     from cloudml.serving.config import Limits
+    from cloudml.serving.metrics import Sheet
+
+SHORT_S = 0.005
+"""A call on the loop may take so long. A thread may keep the loop from running for as long: `sys.getswitchinterval`."""
+FORGOTTEN = 0.9
+"""What the next call leaves of a long one, the first of all among them."""
 
 
 class QueueFullError(Exception):
     """Too many requests wait already."""
 
 
+class LateError(Exception):
+    """The model did not answer in time."""
+
+
 @dataclass(slots=True, eq=False)
 class Member:
-    """One request that waits: *work* is how it is run alone."""
+    """One request that waits: *work* is how it is run alone, *due* when its caller is told that it took too long."""
 
     work: Callable[[], Any]
     rows: int
     joins: bool
     instances: list[Any]
-    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    due: float
+    answer: asyncio.Future[Any]
+
+
+class Pace:
+    """How long calls take, by the power of two of their rows: the longest of late."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+
+    def took(self, rows: int, seconds: float) -> None:
+        size = rows.bit_length()
+        self._seconds[size] = max(seconds, self._seconds.get(size, 0) * FORGOTTEN)
+
+    def of(self, rows: int) -> float:
+        """Seconds of a call of so many rows; infinite before one of about as many has shown it."""
+        return self._seconds.get(rows.bit_length(), math.inf)
+
+    def short(self, rows: int) -> bool:
+        """Whether a call of so many rows will not be noticed."""
+        return self.of(rows) < SHORT_S
 
 
 class Batcher:
-    """The queue in front of a model, and the threads behind it.
+    """The queue in front of a model, and the threads behind it. All methods are called on the loop.
 
     Args:
         model: What answers.
         limits: How many rows are joined, how long they may wait, how many threads run.
-        observe: Told of every call: how many rows it had.
+        sheet: Where calls and those that wait are counted.
     """
 
-    def __init__(self, model: Model, limits: Limits, observe: Callable[[int], None]) -> None:
-        self._model, self._limits, self._observe = model, limits, observe
+    def __init__(self, model: Model, limits: Limits, sheet: Sheet) -> None:
+        self._model, self._limits, self._sheet = model, limits, sheet
+        self._patience = limits.time.total_seconds()
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="predict")
+        self._pace = Pace()
         self._waiting: deque[Member] = deque()
-        self._busy = 0
+        self._running: list[list[Member]] = []
         self._expected = 1
+        self._looks = False
         self._timer: asyncio.TimerHandle | None = None
+        self._clock: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -64,10 +105,11 @@ class Batcher:
 
         Raises:
             QueueFullError: Too many wait already.
+            LateError: It took too long.
         """
         joins = self._model.joins and not parameters and 0 < len(instances) < self._limits.batch_rows
         work = lambda: predict(self._model, instances, parameters)  # noqa: E731  it is a value of the member
-        found: list[Any] = await self._submit(Member(work, len(instances), joins, instances))
+        found: list[Any] = await self._submit(work, len(instances), joins=joins, instances=instances)
         return found
 
     async def call(self, work: Callable[[], Any]) -> Any:
@@ -75,38 +117,56 @@ class Batcher:
 
         Raises:
             QueueFullError: Too many wait already.
+            LateError: It took too long.
         """
-        return await self._submit(Member(work, 1, joins=False, instances=[]))
+        return await self._submit(work, 1, joins=False, instances=[])
 
     def close(self) -> bool:
         """Let the threads end; what runs in them is not waited for. Whether nothing does."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._clock):
+            if timer is not None:
+                timer.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        return self._busy == 0
+        return not self._running
 
-    async def _submit(self, member: Member) -> Any:
-        if len(self._waiting) >= self._limits.queue:
+    def _submit(self, work: Callable[[], Any], rows: int, *, joins: bool, instances: list[Any]) -> asyncio.Future[Any]:
+        waiting = self._waiting
+        if len(waiting) >= self._limits.queue:
             raise QueueFullError
-        self._waiting.append(member)
-        self._look()
-        return await member.answer
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._patience
+        member = Member(work, rows, joins, instances, due, loop.create_future())
+        waiting.append(member)
+        self._sheet.waiting.set(len(waiting))
+        if self._clock is None:
+            self._clock = loop.call_at(due, self._expire)
+        if not self._looks:
+            self._looks = True
+            loop.call_soon(self._look)
+        return member.answer
 
     def _look(self) -> None:
         """Start a call if a thread is free and there is nothing to wait for."""
-        while self._waiting and self._busy < self._limits.threads:
+        self._looks = False
+        while self._waiting and len(self._running) < self._limits.threads:
             if not self._worth_waiting():
                 self._start()
                 continue
             if self._timer is None:
-                wait = self._limits.batch_wait.total_seconds()
-                self._timer = asyncio.get_running_loop().call_later(wait, self._enough)
-            return
+                self._timer = asyncio.get_running_loop().call_later(self._patience_for_others(), self._enough)
+            break
+        self._sheet.waiting.set(len(self._waiting))
 
     def _worth_waiting(self) -> bool:
         """Whether as many are likely to come as were joined last, and would fit in."""
-        rows = sum(member.rows for member in self._waiting)
-        return self._waiting[0].joins and len(self._waiting) < self._expected and rows < self._limits.batch_rows
+        if len(self._waiting) >= self._expected or not self._waiting[0].joins:
+            return False
+        return sum(member.rows for member in self._waiting) < self._limits.batch_rows
+
+    def _patience_for_others(self) -> float:
+        """Seconds to wait for others: not longer than the call that is saved, where that is known."""
+        longest = self._limits.batch_wait.total_seconds()
+        return min(longest, self._pace.of(self._expected)) if self._model.steady else longest
 
     def _enough(self) -> None:
         """The wait for others is over."""
@@ -120,22 +180,42 @@ class Batcher:
         members = taken(self._waiting, self._limits.batch_rows)
         if not members:
             return
-        self._busy += 1
+        rows = sum(member.rows for member in members)
+        self._sheet.batch_rows.observe(rows)
+        if self._model.steady and self._pace.short(rows):
+            self._finish(members, *timed(self._model, members))
+            return
+        self._running.append(members)
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._pool, run, self._model, members, self._observe)
-        running.add_done_callback(lambda done: self._finish(members, done))
+        running = loop.run_in_executor(self._pool, timed, self._model, members)
+        running.add_done_callback(lambda done: self._back(members, done))
 
-    def _finish(self, members: list[Member], done: asyncio.Future[list[Any]]) -> None:
-        self._busy -= 1
+    def _back(self, members: list[Member], done: asyncio.Future[tuple[list[Any], float]]) -> None:
+        self._running.remove(members)
+        self._finish(members, *done.result())
+        self._look()
+
+    def _finish(self, members: list[Member], outcomes: list[Any], seconds: float) -> None:
+        self._pace.took(sum(member.rows for member in members), seconds)
         self._expected = len(members)
-        for member, outcome in zip(members, done.result(), strict=True):
+        for member, outcome in zip(members, outcomes, strict=True):
             if member.answer.done():  # its caller has gone, or its time was up
                 continue
             if isinstance(outcome, Failure):
                 member.answer.set_exception(outcome.error)
             else:
                 member.answer.set_result(outcome)
-        self._look()
+
+    def _expire(self) -> None:
+        """Tell those who wait too long; one clock for all of them, since all wait equally long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        held = [member for members in (*self._running, self._waiting) for member in members if not member.answer.done()]
+        for member in held:
+            if member.due <= now:
+                member.answer.set_exception(LateError())
+        due = min((member.due for member in held if member.due > now), default=None)
+        self._clock = None if due is None else loop.call_at(due, self._expire)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +241,15 @@ def taken(waiting: deque[Member], rows: int) -> list[Member]:
     return members
 
 
-def run(model: Model, members: Sequence[Member], observe: Callable[[int], None]) -> list[Any]:
+def timed(model: Model, members: Sequence[Member]) -> tuple[list[Any], float]:
+    """What each member gets, and the seconds of processor that it took, without waiting for the interpreter."""
+    began = time.thread_time()
+    outcomes = run(model, members)
+    return outcomes, time.thread_time() - began
+
+
+def run(model: Model, members: Sequence[Member]) -> list[Any]:
     """What each member gets: its predictions, or its own failure. One bad member spoils none of the others."""
-    observe(sum(member.rows for member in members))
     if len(members) > 1:
         joined = [instance for member in members for instance in member.instances]
         outcome = _outcome(lambda: model.predict(joined))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import random
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudml.runtime import codec
 
@@ -28,10 +27,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cloudml.serving")
 HELD_BYTES = 64 * 1024 * 1024
 """Requests of so many bytes may wait to be written."""
+LOOK_S = 0.1
+"""The writer takes what waits so often, while a file is open: waking it for every request would cost more than that."""
+PAUSE_S, PAUSE_ROWS = 0.0005, 32
+"""The writer lets others have the interpreter after so many rows: it would keep it for as long as it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A request that was answered.
 
     Attributes:
@@ -60,67 +62,62 @@ class Recorder:
         assert settings.folder is not None
         self._folder, self._settings, self._dropped = settings.folder, settings, dropped
         self._facts = {"endpoint": endpoint, "version": version}
-        self._events: queue.Queue[Event | None] = queue.Queue(settings.queue)
+        self._events: deque[Event] = deque()
         self._random = random.Random()  # noqa: S311  a sample, not a secret
-        self._lock, self._held = threading.Lock(), 0
+        self._offered, self._taken = 0, 0  # bytes; each is written by one thread only
+        self._wanted, self._closing = threading.Event(), threading.Event()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._write_all, name="capture", daemon=True)
         self._thread.start()
 
     def chosen(self) -> bool:
         """Whether the next request falls in the sample."""
-        return self._random.random() < self._settings.share
+        return self._settings.share >= 1 or self._random.random() < self._settings.share
 
     def offer(self, event_id: str, size: int, instances: Sequence[Any], predictions: Sequence[Any]) -> None:
-        """Record a request; it is dropped when the writer cannot keep up."""
-        event = Event(event_id, time.time_ns() // 1000, size, instances, predictions)
-        if self._held > HELD_BYTES or not self._put(event):
+        """Record a request; it is dropped when the writer cannot keep up. One thread offers."""
+        events = self._events
+        if len(events) >= self._settings.queue or self._offered - self._taken > HELD_BYTES:
             self._dropped(1)
-
-    def _put(self, event: Event) -> bool:
-        try:
-            self._events.put_nowait(event)
-        except queue.Full:
-            return False
-        self._hold(event.size)
-        return True
-
-    def _hold(self, size: int) -> None:
-        with self._lock:
-            self._held += size
+            return
+        self._offered += size
+        events.append(Event(event_id, time.time_ns() // 1000, size, instances, predictions))
+        if not self._wanted.is_set():
+            self._wanted.set()
 
     def close(self) -> None:
         """Write what is left."""
-        self._events.put(None)
+        self._closing.set()
+        self._wanted.set()
         self._thread.join()
 
     def _write_all(self) -> None:
         import pyarrow.parquet  # noqa: F401  heavy: read in this thread, before the first request is there
 
-        over = False
-        while not over:
-            events, over = self._collected()
+        while not (self._closing.is_set() and not self._events):
+            self._wanted.wait()
+            self._wanted.clear()
+            events = self._collected()
             if events:
                 self._write(events)
+            if self._events:
+                self._wanted.set()
 
-    def _collected(self) -> tuple[list[Event], bool]:
-        """The events of the next file, and whether they are the last. Waits for the first of them."""
+    def _collected(self) -> list[Event]:
+        """The events of the next file: what comes until it has its rows, or its time is over."""
         events: list[Event] = []
-        rows, until = 0, float("inf")
+        rows, until = 0, time.monotonic() + self._settings.flush.total_seconds()
         while rows < self._settings.rows:
+            while self._events and rows < self._settings.rows:
+                event = self._events.popleft()
+                self._taken += event.size
+                events.append(event)
+                rows += len(event.instances)
             left = until - time.monotonic()
-            try:
-                event = self._events.get(timeout=None if left == float("inf") else max(left, 0))
-            except queue.Empty:
+            if left <= 0 or self._closing.is_set():
                 break
-            if event is None:
-                return events, True
-            self._hold(-event.size)
-            if not events:
-                until = time.monotonic() + self._settings.flush.total_seconds()
-            events.append(event)
-            rows += len(event.instances)
-        return events, False
+            self._closing.wait(min(left, LOOK_S))
+        return events
 
     def _write(self, events: Sequence[Event]) -> None:
         try:
@@ -135,22 +132,38 @@ def write(folder: Any, events: Sequence[Event], facts: dict[str, str]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = [
-        (event, row, instance, prediction)
-        for event in events
-        for row, (instance, prediction) in enumerate(zip(event.instances, event.predictions, strict=True))
-    ]
-    count = len(rows)
+    ids, times, numbers, instances, predictions = rows_of(events)
     columns = {
-        "event_id": pa.array([event.event_id for event, *_ in rows], pa.string()),
-        "time": pa.array([event.time for event, *_ in rows], pa.timestamp("us", tz="UTC")),
-        "endpoint": pa.array([facts["endpoint"]] * count, pa.string()),
-        "version": pa.array([facts["version"]] * count, pa.string()),
-        "row": pa.array([row for _, row, *_ in rows], pa.int32()),
-        "instance": pa.array([codec.dumps(instance).decode("ascii") for *_, instance, _ in rows], pa.string()),
-        "prediction": pa.array([codec.dumps(prediction).decode("ascii") for *_, prediction in rows], pa.string()),
+        "event_id": pa.array(ids, pa.string()),
+        "time": pa.array(times, pa.timestamp("us", tz="UTC")),
+        "endpoint": pa.repeat(pa.scalar(facts["endpoint"], pa.string()), len(ids)),
+        "version": pa.repeat(pa.scalar(facts["version"], pa.string()), len(ids)),
+        "row": pa.array(numbers, pa.int32()),
+        "instance": pa.array(instances, pa.string()),
+        "prediction": pa.array(predictions, pa.string()),
     }
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}-{uuid.uuid4().hex[:8]}.parquet"
     hidden = folder / f".{name}.part"
     parquet.write_table(pa.table(columns), hidden, compression="zstd")
     hidden.replace(folder / name)
+
+
+def rows_of(events: Sequence[Event]) -> tuple[list[str], list[int], list[int], list[str], list[str]]:
+    """Id, time and number of each row, its instance and prediction as JSON."""
+    ids: list[str] = []
+    times: list[int] = []
+    numbers: list[int] = []
+    instances: list[str] = []
+    predictions: list[str] = []
+    due = PAUSE_ROWS
+    for event in events:
+        count = len(event.instances)
+        ids += [event.event_id] * count
+        times += [event.time] * count
+        numbers += range(count)
+        instances += map(codec.written, event.instances)
+        predictions += map(codec.written, event.predictions)
+        if len(ids) >= due:
+            due = len(ids) + PAUSE_ROWS
+            time.sleep(PAUSE_S)
+    return ids, times, numbers, instances, predictions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SAGEMAKER_MODEL = Path("/opt/ml/model")
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104  a container is reached from outside
 PORT = 8080
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Capture:
     share: float = 1.0
     flush: timedelta = timedelta(seconds=1)
     rows: int = 10_000
-    queue: int = 4096
+    queue: int = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class ServerConfig:
         version: Of the model, likewise.
         fd: A listening socket that is inherited; `host` and `port` do not count then.
         token: What callers have to show; empty asks for none.
+        workers: Processes that answer on one socket, and share the memory of a model that is loaded once.
     """
 
     model: Path
@@ -87,6 +90,7 @@ class ServerConfig:
     predict_route: str = "/predict"
     health_route: str = "/health"
     token: str = ""
+    workers: int = 1
     limits: Limits = Limits()
     capture: Capture = Capture()
 
@@ -180,6 +184,14 @@ def _count(text: str) -> int:
     return count
 
 
+def _workers(text: str) -> int:
+    count = _count(text)
+    if count > MOST_WORKERS or (count > 1 and not hasattr(os, "fork")):
+        most = MOST_WORKERS if hasattr(os, "fork") else 1
+        raise argparse.ArgumentTypeError(f"{text} is more than {most}")
+    return count
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloudml.serving", description=__doc__)
     parser.add_argument("serve", nargs="?", choices=["serve"], help="what SageMaker says; changes nothing")
@@ -205,6 +217,7 @@ FLAGS: tuple[tuple[str, Any, str], ...] = (
     ("batch-rows", _count, "how many rows are joined for one call of the model; 1 joins none"),
     ("batch-wait-milliseconds", _milliseconds, "how long to wait for others to join, under parallel traffic"),
     ("threads", _count, "how many calls of the model run at once"),
+    ("workers", _workers, "how many processes answer, and share the memory of a model that is loaded once"),
     ("drain-seconds", _seconds, "how long requests may go on after SIGTERM"),
     ("linger-seconds", _seconds, "how long an idle connection is kept after SIGTERM"),
     ("capture-dir", Path, "record requests and answers there, in Parquet"),

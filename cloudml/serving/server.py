@@ -8,6 +8,7 @@ and learns from the answer to that one that it has to connect anew.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -77,11 +78,16 @@ def serve(config: ServerConfig, ready: Callable[[], Any] | None = None) -> int:
     service = Service(config)
     if config.fd is not None and not _loaded(service):
         return FAILED
-    listener = _listener(config)
-    server = Server(_uvicorn(config, service), service)
+    server = made(service)
     if config.fd is None:
         threading.Thread(target=_load_beside, args=(service, server), name="load", daemon=True).start()
-    asyncio.run(_run(server, service, listener, ready))
+    return run(server, service, opened(config), ready)
+
+
+def run(server: Server, service: Service, listener: socket.socket, ready: Callable[[], Any] | None) -> int:
+    """Answer until told to stop; the exit code."""
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(_run(server, service, listener, ready))
     idle = service.close()
     code = FAILED if service.phase is Phase.FAILED else OK
     if not idle:  # a call whose caller was told long ago that it took too long; the interpreter would wait for it
@@ -100,12 +106,15 @@ async def _announce(server: Server, service: Service, ready: Callable[[], Any] |
     while not server.started or service.phase is Phase.LOADING:  # noqa: ASYNC110  a thread loads, and uvicorn is mute
         await asyncio.sleep(LOOK_S)
     if service.phase is Phase.READY:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection that looks at all of it would hold up every request
         _log.info("%s %s is ready", service.config.name, service.config.version)
         if ready is not None:
             ready()
 
 
-def _listener(config: ServerConfig) -> socket.socket:
+def opened(config: ServerConfig) -> socket.socket:
+    """The socket that is answered on."""
     if config.fd is not None:
         return socket.socket(fileno=config.fd)
     listener = socket.create_server((config.host, config.port), backlog=BACKLOG)
@@ -124,14 +133,21 @@ def _loaded(service: Service) -> bool:
     try:
         service.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  a model's code may raise anything
-        _log.exception("the model could not be loaded")
-        _log.error("%s: %s", type(error).__name__, str(error) or "no reason is given")
+        tell(error)
         return False
     return True
 
 
-def _uvicorn(config: ServerConfig, service: Service) -> uvicorn.Config:
-    return uvicorn.Config(
+def tell(error: BaseException) -> None:
+    """Log why a model cannot be loaded: first where, last what."""
+    _log.error("the model could not be loaded", exc_info=error)
+    _log.error("%s: %s", type(error).__name__, str(error) or "no reason is given")
+
+
+def made(service: Service) -> Server:
+    """The server of a service."""
+    config = service.config
+    settings = uvicorn.Config(
         create_app(config, service),
         lifespan="off",
         ws="none",
@@ -139,7 +155,9 @@ def _uvicorn(config: ServerConfig, service: Service) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(config.limits.drain.total_seconds()),
     )
+    return Server(settings, service)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudml.runtime import adapters, codec
 from cloudml.runtime.answering import NOTHING, OURS, Reply, asks_nothing, failed, refused
 from cloudml.runtime.model import Foreign
 from cloudml.runtime.refusal import BadRequest
-from cloudml.serving.batching import Batcher, QueueFullError
+from cloudml.serving import routes
+from cloudml.serving.batching import Batcher, LateError, QueueFullError
 from cloudml.serving.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Phase(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One request for predictions.
 
     Attributes:
@@ -51,19 +50,36 @@ class Call:
     accept: str | None
     request_id: str
     tensors: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class Loaded(NamedTuple):
+    """A model, and how long it took to load."""
+
+    model: Model
+    seconds: float
+
+
+def load(config: ServerConfig) -> Loaded:
+    """The model that a server is told of. Raises whatever the model's code raises, and ModelError."""
+    began = time.monotonic()
+    model = adapters.load(config.model, config.predictor, config.code)
+    return Loaded(model, time.monotonic() - began)
 
 
 class Service:
-    """The model of one server.
+    """The model of one server, or of one of the workers that share it.
 
     Args:
         config: What to serve, and how.
+        metrics: Where it is counted.
+        worker: Whose sheet of the metrics.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, metrics: Metrics | None = None, worker: int = 0) -> None:
         self.config = config
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics(routes.names(config))
+        self.sheet = self.metrics.sheets[worker]
         self.phase = Phase.LOADING
         self.failure: BaseException | None = None
         self.model: Model | None = None
@@ -72,17 +88,19 @@ class Service:
 
     def load(self) -> None:
         """Load the model; takes as long as its code takes. What it raises is kept in `failure` too."""
-        began = time.monotonic()
-        config = self.config
         try:
-            model = adapters.load(config.model, config.predictor, config.code)
+            loaded = load(self.config)
         except (Exception, SystemExit) as error:
             self.phase, self.failure = Phase.FAILED, error
             raise
+        self.take(loaded)
+
+    def take(self, loaded: Loaded) -> None:
+        """Serve a model that is loaded."""
         self._recorder = self._recording()
-        self.metrics.load_seconds = time.monotonic() - began
-        self._batcher = Batcher(model, config.limits, self.metrics.batch_rows.observe)
-        self.model = model
+        self.sheet.load_seconds.set(loaded.seconds)
+        self._batcher = Batcher(loaded.model, self.config.limits, self.sheet)
+        self.model = loaded.model
         if self.phase is Phase.LOADING:
             self.phase = Phase.READY
 
@@ -99,52 +117,42 @@ class Service:
     async def answer(self, call: Call) -> Reply:
         """The answer to a request: every failure of the request or the model is an answer too."""
         began = time.monotonic()
-        self.metrics.in_flight += 1
+        self.sheet.in_flight.add(1)
         try:
-            async with asyncio.timeout(self.config.limits.time.total_seconds()):
-                return await self._answered(call)
+            return await self._answered(call)
         except BadRequest as error:
             return refused(error, call.request_id)
         except QueueFullError:
             return failed(503, FULL, call.request_id)
-        except TimeoutError:
+        except LateError:
             return failed(504, LATE, call.request_id)
         except Exception:  # noqa: BLE001  a model may raise anything; the log says what
             _log.exception("request %s failed", call.request_id)
             return failed(500, OURS, call.request_id)
         finally:
-            self.metrics.in_flight -= 1
-            self.metrics.seconds.observe(time.monotonic() - began)
-
-    def waiting(self) -> int:
-        """How many requests wait for the model."""
-        return self._batcher.waiting if self._batcher else 0
+            self.sheet.in_flight.add(-1)
+            self.sheet.seconds.observe(time.monotonic() - began)
 
     async def _answered(self, call: Call) -> Reply:
         assert self.model is not None
+        assert self._batcher is not None
         if asks_nothing(call.body):
             return NOTHING
         if isinstance(self.model, Foreign) and not call.tensors:
-            return await self._foreign(self.model, call)
+            return await self._foreign(self.model, self._batcher, call)
         request = self._decoded(call)
-        self.model.check(request.instances)
-        predictions = await self._run(lambda batcher: batcher.predict(request.instances, request.parameters))
-        encoded = codec.encode(predictions, call.accept, request)
-        self._record(call, lambda: (request.instances, predictions))
-        return Reply(200, *encoded)
+        instances = request.instances
+        self.model.check(instances)
+        predictions = await self._batcher.predict(instances, request.parameters)
+        body, content_type = codec.encode(predictions, call.accept, request)
+        self._record(call, lambda: (instances, predictions))
+        return Reply(200, body, content_type)
 
-    async def _foreign(self, model: Foreign, call: Call) -> Reply:
+    async def _foreign(self, model: Foreign, batcher: Batcher, call: Call) -> Reply:
         body, kind, accept, headers = call.body, call.content_type, call.accept, call.headers
-        answer = await self._run(lambda batcher: batcher.call(lambda: model.invoke(body, kind, accept, headers)))
+        answer = await batcher.call(lambda: model.invoke(body, kind, accept, headers))
         self._record(call, lambda: foreign_rows(call, answer.body, answer.content_type))
         return Reply(200, *answer)
-
-    async def _run(self, start: Callable[[Batcher], Any]) -> Any:
-        assert self._batcher is not None
-        try:
-            return await start(self._batcher)
-        except TimeoutError as error:  # raised by the model itself, not by our patience
-            raise RuntimeError(str(error)) from error
 
     def _decoded(self, call: Call) -> codec.Request:
         assert self.model is not None
@@ -169,7 +177,7 @@ class Service:
         return Recorder(settings, self.config.name, self.config.version, self._count_dropped)
 
     def _count_dropped(self, count: int) -> None:
-        self.metrics.dropped += count
+        self.sheet.dropped.add(count)
 
 
 def foreign_rows(call: Call, body: bytes, content_type: str) -> tuple[list[Any], list[Any]]:

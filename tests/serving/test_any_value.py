@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,18 @@ def test_tensors_keep_their_values_and_their_shape(shape, first) -> None:
     assert tensors.flat(nested) == values
     output = tensors.write(nested, {})["outputs"][0]
     assert (output["shape"], output["data"], output["datatype"]) == (shape, values, "INT64")
+
+
+@given(
+    st.sampled_from(["bool", "int8", "uint64", "float16", "float32", "float64", "object"]),
+    st.lists(st.floats(0, 100), min_size=1),
+    st.sampled_from([0.0, math.nan, math.inf]),
+)
+def test_an_array_is_written_as_each_of_its_values_is(dtype: str, values: list[float], last: float) -> None:
+    array = np.array([*values, last if "float" in dtype else 0], dtype)
+    assert codec.plain(array) == [codec.plain(one) for one in array.tolist()]
+    assert codec.plain(array[:, None]) == [[codec.plain(one)] for one in array.tolist()]
+    assert json.loads(codec.dumps(array)) == codec.plain(array)
 
 
 def read_or_refused(read, *statuses: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from datetime import timedelta
 
 import httpx
@@ -14,6 +15,7 @@ from asking import error, get, post, together, write
 from cloudml.serving.app import create_app
 from cloudml.serving.config import Limits, ServerConfig
 from cloudml.serving.local import Local
+from cloudml.serving.metrics import Metrics
 from cloudml.serving.service import Phase, Service
 
 SUM = "def predict(self, instances): return [sum(row) for row in instances]"
@@ -160,6 +162,69 @@ def test_a_body_over_the_limit_is_refused_whether_or_not_it_tells_its_size(predi
         assert "100 bytes" in error(response, 413)["message"]
         assert response.headers["connection"] == "close"
     assert post(app, b" " * 95 + b"[[1]]").json() == [1]
+
+
+def asked(app, receive):
+    """What the app sends when *receive* brings it the body of a request for predictions."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"]
+
+
+def test_a_body_that_comes_in_parts_is_waited_for_but_not_for_ever(predictor) -> None:
+    app = predictor(SUM, limits=Limits(time=timedelta(milliseconds=50)))
+    parts = [b"[[1", b",2]]"]
+
+    async def coming():
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    assert asked(app, coming) == (200, b"[3]")
+
+    async def never():
+        await asyncio.Event().wait()
+
+    status, body = asked(app, never)
+    assert (status, json.loads(body)["error"]["code"]) == (408, "slow_body")
+
+
+def test_a_caller_who_goes_before_the_body_is_there_is_asked_nothing(predictor) -> None:
+    async def gone():
+        await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    app = predictor(SUM)
+    assert asked(app, gone)[0] == 400
+    assert "cloudml_batch_rows_sum 0.0" in get(app, "/metrics").text
+
+
+def test_requests_without_an_id_get_one_that_no_other_has(predictor) -> None:
+    app = predictor(SUM)
+    ids = [post(app, [[1]]).headers["x-request-id"] for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
+
+
+def test_the_counts_of_all_workers_are_added_up() -> None:
+    metrics = Metrics(["/predict"], workers=2)
+    for sheet in metrics.sheets:
+        sheet.answered("/predict", 200)
+        sheet.answered("/unknown", 418)
+        sheet.seconds.observe(0.5)
+        sheet.in_flight.add(3)
+        sheet.load_seconds.set(7)
+    metrics.sheets[0].ended()
+    lines = metrics.text().decode().splitlines()
+    assert 'cloudml_requests_total{route="/predict",status="200"} 2.0' in lines
+    assert 'cloudml_requests_total{route="other",status="400"} 2.0' in lines
+    assert "cloudml_request_seconds_sum 1.0" in lines
+    assert "cloudml_requests_in_flight 3.0" in lines
+    assert "cloudml_model_load_seconds 7.0" in lines
 
 
 def test_a_model_that_is_too_slow_is_given_up(predictor) -> None:

@@ -8,11 +8,15 @@ import time
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cloudml.runtime.answering import predict
 from cloudml.runtime.model import Model, PredictionError
 from cloudml.runtime.refusal import BadRequest
-from cloudml.serving.batching import Batcher, QueueFullError
+from cloudml.serving.batching import SHORT_S, Batcher, Pace, QueueFullError
 from cloudml.serving.config import Limits
+from cloudml.serving.metrics import Metrics
 
 LONG = timedelta(seconds=30)
 """A wait that no test could sit out."""
@@ -53,7 +57,7 @@ def batched(*requests, model: Gate | None = None, parameters=None, **limits):
     model = model or Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(batch_wait=LONG, **limits), lambda _: None)
+        batcher = Batcher(model, Limits(batch_wait=LONG, **limits), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         asked = [asyncio.create_task(batcher.predict(list(rows), parameters)) for rows in requests]
@@ -100,7 +104,7 @@ def test_a_bad_request_spoils_no_other() -> None:
 
 def test_a_lone_request_does_not_wait() -> None:
     async def ask():
-        batcher = Batcher(Gate(), Limits(batch_wait=LONG), lambda _: None)
+        batcher = Batcher(Gate(), Limits(batch_wait=LONG), Metrics().sheets[0])
         return [await asyncio.wait_for(batcher.predict([number], None), 20) for number in range(20)]
 
     assert asyncio.run(ask()) == [[2 * number] for number in range(20)]
@@ -110,7 +114,7 @@ def test_after_a_joined_call_the_next_waits_for_as_many_and_not_for_ever() -> No
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(batch_wait=timedelta(milliseconds=100)), lambda _: None)
+        batcher = Batcher(model, Limits(batch_wait=timedelta(milliseconds=100)), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         asked = [asyncio.create_task(batcher.predict([number], None)) for number in (1, 2)]
@@ -136,7 +140,7 @@ def test_the_queue_has_an_end() -> None:
 
     async def ask():
         model = Gate()
-        batcher = Batcher(model, Limits(queue=1), lambda _: None)
+        batcher = Batcher(model, Limits(queue=1), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         second = asyncio.create_task(batcher.predict([1], None))
@@ -155,7 +159,7 @@ def test_who_has_gone_is_not_predicted() -> None:
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(), lambda _: None)
+        batcher = Batcher(model, Limits(), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         gone, stays = (asyncio.create_task(batcher.predict([number], None)) for number in (1, 2))
@@ -173,7 +177,7 @@ def test_two_threads_run_two_calls_at_once() -> None:
     model = Gate()
 
     async def ask():
-        batcher = Batcher(model, Limits(threads=2), lambda _: None)
+        batcher = Batcher(model, Limits(threads=2), Metrics().sheets[0])
         first = asyncio.create_task(batcher.predict(["hold"], None))
         await asyncio.to_thread(model.held.wait, 20)
         assert await asyncio.wait_for(batcher.predict([1], None), 20) == [2]
@@ -181,3 +185,74 @@ def test_two_threads_run_two_calls_at_once() -> None:
         await first
 
     asyncio.run(ask())
+
+
+class Quick(Gate):
+    """A model that computes and nothing else, and tells in which thread."""
+
+    steady = True
+
+    def predict(self, instances, parameters=None):
+        self.calls.append([threading.current_thread()])
+        return [value if isinstance(value, list) else 2 * int(value) for value in instances]
+
+
+def test_a_steady_model_whose_calls_are_short_is_called_on_the_loop() -> None:
+    model = Quick()
+
+    async def ask():
+        batcher = Batcher(model, Limits(), Metrics().sheets[0])
+        batcher._pace.took(64, 1.0)
+        answers = [await batcher.predict([number], None) for number in range(3)]
+        return [*answers, await batcher.predict(list(range(40)), None)]
+
+    *answers, many = asyncio.run(ask())
+    here = threading.current_thread()
+    assert answers == [[0], [2], [4]]
+    assert many == [2 * number for number in range(40)]
+    assert [call == [here] for call in model.calls] == [False, True, True, False]
+
+
+def test_a_long_call_is_forgotten_only_little_by_little() -> None:
+    pace = Pace()
+    assert not pace.short(1)
+    pace.took(1, 2 * SHORT_S)
+    pace.took(1, 0.0)
+    assert not pace.short(1)
+    for _ in range(10):
+        pace.took(1, 0.0)
+    assert pace.short(1)
+    assert not pace.short(2)
+
+
+class Picky(Model):
+    """Refuses what is no number, fails at 13, and gives one prediction too many to whom it sees a 14."""
+
+    steady = True
+
+    def predict(self, instances, parameters=None):
+        if 13 in instances:
+            raise RuntimeError
+        return [-int(value) for value in instances] + [0] * (14 in instances)
+
+
+REQUESTS = st.lists(st.lists(st.integers(10, 16) | st.just("x"), min_size=1, max_size=3), min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(REQUESTS, st.sampled_from([1, 2, 64]))
+def test_whoever_is_joined_gets_what_it_would_get_alone(requests, rows) -> None:
+    model = Picky()
+
+    def alone(instances):
+        try:
+            return predict(model, instances)
+        except Exception as error:  # noqa: BLE001  whatever it is, the other way has to give the same
+            return error
+
+    async def ask():
+        batcher = Batcher(model, Limits(batch_rows=rows), Metrics().sheets[0])
+        return await asyncio.gather(*(batcher.predict(list(one), None) for one in requests), return_exceptions=True)
+
+    said = lambda found: (type(found), str(found))  # noqa: E731
+    assert [*map(said, asyncio.run(ask()))] == [said(alone(one)) for one in requests]

@@ -19,7 +19,8 @@ def no_sagemaker(monkeypatch, tmp_path) -> None:
 
 def test_the_command_line_says_everything() -> None:
     words = (
-        "--model m --predictor p.py:P --code c --name n --version 3 --fd 5 --batch-rows 8 --batch-wait-milliseconds 2 "
+        "--model m --predictor p.py:P --code c --name n --version 3 --fd 5 --workers 3 --batch-rows 8 "
+        "--batch-wait-milliseconds 2 "
         "--timeout-seconds 1.5 --max-body-bytes 9 --queue 4 --threads 2 --drain-seconds 3 --linger-seconds 0.5 "
         "--capture-dir d --capture-share 0.5 --capture-flush-seconds 2 --capture-rows 7"
     )
@@ -30,6 +31,7 @@ def test_the_command_line_says_everything() -> None:
         name="n",
         version="3",
         fd=5,
+        workers=3,
         limits=Limits(
             body_bytes=9,
             time=timedelta(seconds=1.5),
@@ -112,7 +114,9 @@ def test_what_cannot_be_used_is_named(environ, said: str) -> None:
         read([], environ)
 
 
-@pytest.mark.parametrize("words", ["--capture-share 2", "--threads 0", "--port x", "--unknown", "start"])
+@pytest.mark.parametrize(
+    "words", ["--capture-share 2", "--threads 0", "--workers 65", "--port x", "--unknown", "start"]
+)
 def test_a_wrong_command_line_ends_with_the_exit_code_of_usage(words: str, capsys) -> None:
     with pytest.raises(SystemExit) as caught:
         read(["--model", "m", *words.split()], {})

@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from pyarrow import parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 PATIENCE_S = 60
 MAIN = """
@@ -274,6 +274,72 @@ def test_draining_writes_what_is_recorded(servers, predicts, listener, tmp_path)
     assert ask(listener.getsockname()[1], "POST", "/predict", [1, 2])[0] == 200
     assert running.end() == 0
     assert [parquet.read_metadata(path).num_rows for path in place.glob("*.parquet")] == [2]
+
+
+TELLING = """
+    class Predictor:
+        def __init__(self, model):
+            with (model / "loaded").open("a") as file:
+                file.write(f"{os.getpid()}\\n")
+
+        def predict(self, instances): return [os.getpid() for _ in instances]
+"""
+
+
+def test_workers_share_a_model_a_socket_and_their_counts(servers, predicts, port, tmp_path) -> None:
+    folder, place = predicts(TELLING), tmp_path / "capture"
+    running = servers.start(folder, "--port", str(port), "--workers", "2", "--capture-dir", str(place))
+    running.ready()
+    answers = [json.loads(ask(port, "POST", "/predict", [1, 2])[1]) for _ in range(10)]
+    workers = {pid for answer in answers for pid in answer}
+    assert [int(line) for line in (folder / "loaded").read_text().split()] == [running.process.pid]
+    assert running.process.pid not in workers
+    text = ask(port, "GET", "/metrics")[1].decode()
+    assert 'cloudml_requests_total{route="/predict",status="200"} 10.0' in text
+    assert "cloudml_batch_rows_sum 20.0" in text
+    assert running.end() == 0
+    assert ask(port, "GET", "/ping")[0] == 0
+    assert sum(parquet.read_metadata(path).num_rows for path in place.glob("*.parquet")) == 20
+
+
+def test_a_worker_that_dies_is_replaced_without_loading_again(servers, predicts, listener) -> None:
+    folder, fd = predicts(TELLING), listener.fileno()
+    running = servers.start(folder, "--fd", str(fd), "--workers", "2", fds=(fd,))
+    running.ready()
+    port = listener.getsockname()[1]
+    answering = lambda: json.loads(ask(port, "POST", "/predict", [1])[1])[0]  # noqa: E731
+    first = answering()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: not alive(first), "it was not reaped")
+    assert {answering() for _ in range(10)}.isdisjoint({first, running.process.pid})
+    assert len((folder / "loaded").read_text().split()) == 1
+    assert running.end() == 0
+
+
+def test_workers_end_with_their_parent(servers, predicts, listener) -> None:
+    fd = listener.fileno()
+    running = servers.start(predicts(TELLING), "--fd", str(fd), "--workers", "2", "--linger-seconds", "0", fds=(fd,))
+    running.ready()
+    worker = json.loads(ask(listener.getsockname()[1], "POST", "/predict", [1])[1])[0]
+    running.process.kill()
+    running.process.wait(PATIENCE_S)
+    until(lambda: not alive(worker), "a worker outlived its parent")
+
+
+def test_workers_of_a_model_that_cannot_be_loaded_never_start(servers, predicts, port) -> None:
+    running = servers.start(
+        predicts("raise ImportError('no module named hope')"), "--port", str(port), "--workers", "2"
+    )
+    assert running.process.wait(PATIENCE_S) == 3
+    assert "ImportError: no module named hope" in running.process.stderr.read().strip().splitlines()[-1]
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; who has ended and was not waited for does not."""
+    try:
+        return not Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].startswith(" Z")
+    except FileNotFoundError:
+        return False
 
 
 def test_starting_loads_nothing_that_serving_does_not_need() -> None:

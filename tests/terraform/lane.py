@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+KEYLESS = ("region     = var.region", "region     = var.region\n  encryption = { customer_managed = false }")
 UNCHANGED = 0
 """What `plan -detailed-exitcode` ends with where nothing is to be done; 2 where something is."""
 
@@ -122,6 +123,22 @@ class Lane:
         return {
             "planned": planned, "outputs": outputs.document, "validated": validated, "again": again, "left": left,
         }  # fmt: skip
+
+    def without_a_key(self, cloud: str) -> tuple[str, dict[str, Any], list[str]]:
+        """The minimal example with the cloud's own keys: its plan, its profile, and what destroying it leaves."""
+        folder = self.copy(f"{cloud}-keyless") / "examples" / f"{cloud}-minimal"
+        main = folder / "main.tf"
+        main.write_text(main.read_text("utf-8").replace(*KEYLESS, 1))
+        stub = self.newest(cloud)
+        terraform(folder, Stub(stub.mirror), "init", "-input=false", "-no-color")
+
+        def run(*arguments: str) -> Done:
+            return terraform(folder, stub, *arguments, account_id=ACCOUNTS[cloud])
+
+        made = run("apply", "-auto-approve", "-input=false", "-no-color").out
+        profile = run("output", "-json").document["profile"]["value"]
+        run("destroy", "-auto-approve", "-input=false", "-no-color", "-refresh=false")
+        return made, profile, run("state", "list").out.split()
 
     def tested(self, cloud: str) -> list[dict[str, Any]]:
         """What `terraform test` says of a module, line by line."""

@@ -56,12 +56,18 @@ locals {
       ]
       Resource = "*"
     },
-    { Sid = "TagOwn", Effect = "Allow", Action = ["sagemaker:AddTags", "sagemaker:ListTags"], Resource = values(local.sagemaker) },
     {
-      Sid      = "ReadAndClearLogs"
+      Sid      = "TagOwn"
       Effect   = "Allow"
-      Action   = ["logs:DescribeLogStreams", "logs:GetLogEvents", "logs:DeleteLogStream"]
-      Resource = [local.job_logs_arn, "${local.job_logs_arn}:log-stream:*"]
+      Action   = ["sagemaker:AddTags", "sagemaker:ListTags"]
+      Resource = [for kind, arn in local.sagemaker : arn if kind != "model-package"]
+    },
+    { Sid = "FindLogs", Effect = "Allow", Action = "logs:DescribeLogStreams", Resource = local.job_logs_arn },
+    {
+      Sid      = "ReadAndClearOwnLogs"
+      Effect   = "Allow"
+      Action   = ["logs:GetLogEvents", "logs:DeleteLogStream"]
+      Resource = [for own in ["TrainingJobs:log-stream:${var.name}-*", "ProcessingJobs:log-stream:${var.name}-*", "Endpoints/${var.name}-*:log-stream:*"] : "arn:${local.partition}:logs:${local.scope}:log-group:/aws/sagemaker/${own}"]
     },
     local.pass["execution"],
   ]
@@ -126,7 +132,7 @@ locals {
       Sid       = "AutoscalingServiceRole"
       Effect    = "Allow"
       Action    = "iam:CreateServiceLinkedRole"
-      Resource  = "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"
+      Resource  = "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
       Condition = { StringEquals = { "iam:AWSServiceName" = "sagemaker.application-autoscaling.amazonaws.com" } }
     },
     {
@@ -226,9 +232,20 @@ locals {
     local.pass["execution"],
   ]
 
-  # Jobs and endpoints write outputs under the key; the adapter writes to the bucket, which encrypts by itself.
-  key_actions = {
-    adapter   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
-    execution = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+  # The adapter reads and writes objects, which storage encrypts with the key; jobs and endpoints use the key itself.
+  key_statements = {
+    adapter = [
+      {
+        Sid       = "UseKeyThroughStorage"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = local.key_arn
+        Condition = { StringLike = { "kms:ViaService" = "s3.${var.region}.*" } }
+      },
+      { Sid = "LookAtKey", Effect = "Allow", Action = "kms:DescribeKey", Resource = local.key_arn },
+    ]
+    execution = [
+      { Sid = "UseKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"], Resource = local.key_arn },
+    ]
   }
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SAGEMAKER = "arn:{partition}:sagemaker:{region}:{account}"
 BUCKET = "arn:{partition}:s3:::{bucket}"
 OBJECTS = "arn:{partition}:s3:::{bucket}/{prefix}/*"
+NETWORK = "arn:{partition}:ec2:{region}:{account}"
 ALARMS = "arn:{partition}:cloudwatch:{region}:{account}:alarm"
 LOGS = "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/*"
 STREAMS = tuple(
@@ -208,10 +209,20 @@ EXECUTION: tuple[Permission, ...] = (
     ),
     Permission(
         noun="network",
-        actions=("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
-                 "ec2:DeleteNetworkInterfacePermission", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs",
-                 "ec2:DescribeDhcpOptions", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+        actions=("ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeDhcpOptions", "ec2:DescribeSubnets",
+                 "ec2:DescribeSecurityGroups"),
         resources=(ANY,), why="containers inside a VPC", only_with="subnets",
+    ),
+    Permission(
+        noun="network", actions=("ec2:CreateNetworkInterface",),
+        resources=(f"{NETWORK}:network-interface/*", f"{NETWORK}:subnet/*", f"{NETWORK}:security-group/*"),
+        why="containers inside a VPC", only_with="subnets",
+    ),
+    Permission(
+        noun="network",
+        actions=("ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
+                 "ec2:DeleteNetworkInterfacePermission"),
+        resources=(f"{NETWORK}:network-interface/*",), why="containers inside a VPC", only_with="subnets",
     ),
     Permission(
         noun="encryption",

@@ -10,7 +10,7 @@ import re
 import subprocess
 
 import pytest
-from grants import TABLES_AWS, as_list, statements
+from grants import TABLES_AWS, as_list, named, statements
 from stub_environments import HERE, python
 
 import cloudml_aws.permissions as aws
@@ -75,6 +75,17 @@ def test_aws_grants_what_is_used(newest, role: str) -> None:
     assert used - granted == set(), "missing"
     assert granted - used - set(BESIDES_AWS[role]) == set(), "not used"
     assert set(BESIDES_AWS[role]) & used == set(), "a reason that is not needed any more"
+
+
+@pytest.mark.parametrize("role", TABLES_AWS)
+def test_aws_binds_an_action_to_what_the_provider_names_and_to_nothing_else(newest, role: str) -> None:
+    names = named(newest("aws"), newest("aws").profile["storage"]["prefix"])
+    wanted = {(action, one.format_map(names)) for row in TABLES_AWS[role] for action in row.actions
+              for one in row.resources}  # fmt: skip
+    bound = {(action, resource) for one in statements(newest("aws"), role) for action in as_list(one["Action"])
+             for resource in as_list(one["Resource"])}  # fmt: skip
+    used = {action for action, _ in wanted}
+    assert {pair for pair in bound if pair[0] in used} == wanted
 
 
 def azure_roles(applied, name: str) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grants import TABLES_AWS, as_list, statements
+from grants import TABLES_AWS, as_list, named, statements
 from stub_environments import HERE, SIMULATOR
 from tools import ACCOUNTS
 
@@ -140,15 +140,9 @@ def test_aws_allows_what_it_must_and_refuses_the_rest(newest) -> None:
 
 def test_aws_allows_each_permission_of_the_provider_on_each_of_its_resources(newest) -> None:
     applied = newest("aws")
-    profile = applied.profile
-    named = {
-        "partition": "aws", "region": REGION, "account": ACCOUNT, "bucket": profile["storage"]["bucket"],
-        "prefix": "cloudml/churn", "project": "churn", "short": "churn-",
-        "role": profile["identities"]["execution"]["id"],
-        "scheduler_role": profile["settings"]["scheduler_role_arn"], "kms_key": profile["encryption"]["key_id"],
-    }  # fmt: skip
+    names = named(applied, "cloudml/churn")
     rows = [
-        (who, action, narrowed(action, example(pattern.format_map(named))), facts(action, one, named), True)
+        (who, action, narrowed(action, example(pattern.format_map(names))), facts(action, one, names), True)
         for who, table in TABLES_AWS.items()
         for one in table
         for action in one.actions
@@ -167,10 +161,10 @@ def narrowed(action: str, resource: str) -> str:
     return f"{resource}:log-stream:x" if action in STREAMS else resource
 
 
-def facts(action: str, permission: aws.Permission, named: dict[str, str]) -> dict[str, Any]:
+def facts(action: str, permission: aws.Permission, names: dict[str, str]) -> dict[str, Any]:
     """What a request says besides, so that the conditions of the permission and of the module hold."""
     found = {
-        key: value.replace("*", "x") for one in aws.condition(permission, named).values() for key, value in one.items()
+        key: value.replace("*", "x") for one in aws.condition(permission, names).values() for key, value in one.items()
     }
     return {**found, **(FAST if action.startswith("sagemaker:Create") else {})}
 

@@ -30,6 +30,7 @@ VERSION = "1"
 LIMIT_S = 300
 MAX_BYTES = 2**22
 NAMED = f'name it so in the root module: output "{OUTPUT}" {{ value = module.NAME.{OUTPUT} }}'
+SOURCES = "give Terraform's folder, a file with its outputs, or - for standard input"
 BY_HAND = "or have it written to a file where Terraform is: terraform output -json > platform.json"
 
 
@@ -190,27 +191,27 @@ def read(source: str) -> Profile:
     Raises:
         SpecError: There is none, or it is not one that may be read.
     """
-    text = sys.stdin.read() if source == "-" else _text(Path(source))
+    if not source:
+        raise SpecError("nothing was named to read the outputs of Terraform from", hint=SOURCES)
+    content = sys.stdin.buffer.read() if source == "-" else _content(Path(source))
     where = "standard input" if source == "-" else source
     try:
-        outputs = json.loads(text)
+        outputs = json.loads(content.decode(json.detect_encoding(content)))  # PowerShell writes UTF-16 with a mark
     except ValueError as error:
-        raise SpecError(f"`{where}` is not JSON: {error}", hint=BY_HAND.removeprefix("or "), where=where) from None
+        said = f"not JSON: {error}" if content.strip() else "empty"
+        raise SpecError(f"`{where}` is {said}", hint=BY_HAND.removeprefix("or "), where=where) from None
     return _profile(outputs, where)
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     if path.is_dir():
-        return _asked(path)
+        return _asked(path).encode()
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise SpecError(f"`{path}` is too big for the outputs of Terraform", where=str(path))
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"`{path}` cannot be read: {error}", hint="give Terraform's folder, a file with its outputs, or -",
-            where=str(path),
-        ) from None  # fmt: skip
+            raise SpecError(f"`{path}` is too big for the outputs of Terraform", hint=SOURCES, where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"`{path}` cannot be read: {error.strerror or error}", hint=SOURCES, where=str(path)) from None
 
 
 def _asked(folder: Path) -> str:
@@ -237,7 +238,9 @@ def _profile(outputs: Any, where: str) -> Profile:
     output = outputs.get(OUTPUT) if isinstance(outputs, dict) else None
     if not isinstance(output, dict) or "value" not in output:
         has = ", ".join(f"`{name}`" for name in outputs) if isinstance(outputs, dict) and outputs else "none"
-        hint = f"{NAMED}, and apply" if has == "none" else NAMED
+        hint = f"run `terraform apply` first; if that was done, {NAMED}" if has == "none" else NAMED
+        if isinstance(outputs, dict) and isinstance(outputs.get("contract_version"), str):
+            hint = f"give all outputs, which say what is sensitive: `terraform output -json` without `{OUTPUT}`"
         raise SpecError(f"`{where}` has no output `{OUTPUT}`; its outputs: {has}", hint=hint, where=where)
     if output.get("sensitive"):
         raise SpecError(

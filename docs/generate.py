@@ -12,7 +12,7 @@ from cloudml import plugins
 from cloudml.capabilities import Capability, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parent / "benchmarks"
@@ -80,7 +80,9 @@ def aws_permissions() -> str:
         for one in table:
             only = f" (only with `{one.only_with}`)" if one.only_with else ""
             condition = "".join(
-                f"; {key} = {value}" for test in (one.condition or {}).values() for key, value in test.items()
+                f"; {key} = {value}"
+                for test in permissions.condition(one, named).values()
+                for key, value in test.items()
             )
             actions, resources = (
                 "<br>".join(one.actions),
@@ -148,6 +150,7 @@ def gcp_permissions() -> str:
 
 
 MODULES = HERE.parent / "terraform" / "modules"
+TERRAFORM_MODULES = ("aws", "azure", "contract", "gcp")
 BEGIN, END = "<!-- tables: made by docs/generate.py -->", "<!-- end of tables -->"
 BLOCK = r'^(?:variable|output) "(\w+)" \{\n(.*?)^\}'
 ARGUMENT = r"^  {} += (.*?)(?=^  \w|\Z)"
@@ -189,8 +192,22 @@ def _code(text: str) -> str:
     inner = re.fullmatch(r"object\(\{ (.*) \}\)", text)
     if not inner:
         return f"`{text.replace('|', chr(92) + '|')}`"
-    fields = re.findall(r"(\w+) += ((?:optional\([^()]*(?:\([^()]*\))?[^()]*\)|[a-z]+\([a-z]+\)|[a-z]+))", inner[1])
-    return "<br>".join(f"`{name} = {kind}`" for name, kind in fields)
+    return "<br>".join(f"`{one}`" for one in _fields(inner[1]))
+
+
+FIELD = r"(\w+) += (?:(object\(\{)|(optional\([^()]*(?:\([^()]*\))?[^()]*\)|[a-z]+\([a-z]+\)|[a-z]+))|(\}\))"
+
+
+def _fields(text: str) -> Iterator[str]:
+    """The fields of an object type, those of an object within it by the names of both."""
+    within: list[str] = []
+    for name, begins, kind, ends in re.findall(FIELD, text):
+        if begins:
+            within.append(name)
+        elif ends:
+            within.pop()
+        else:
+            yield f"{'.'.join([*within, name])} = {kind}"
 
 
 def performance() -> str:
@@ -228,7 +245,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "azure-permissions.md": azure_permissions,
     "gcp-permissions.md": gcp_permissions,
     "performance.md": performance,
-    **{f"../terraform/modules/{module}/README.md": partial(module_page, module) for module in ("aws", "azure", "gcp")},
+    **{f"../terraform/modules/{module}/README.md": partial(module_page, module) for module in TERRAFORM_MODULES},
 }
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
 from cloudml.specs.base import PROJECT
+from cloudml.specs.load import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from pathlib import Path
 
 PLACEHOLDER = "PROJECT"
@@ -19,6 +20,8 @@ EMPTY = "choose an empty folder: `cloudml init DIR`"
 
 def write(folder: Path, name: str = "") -> tuple[Path, ...]:
     """Write the starter project into *folder*, which is made if it is not there; what was written.
+
+    The project file comes last: where it is missing, a run that was interrupted is taken up again.
 
     Args:
         name: The project's name; made from the folder's when empty.
@@ -34,9 +37,9 @@ def write(folder: Path, name: str = "") -> tuple[Path, ...]:
             if path.is_file() and "__pycache__" not in path.parts
         }
     _refuse_what_is_there(folder, texts)
-    for path, text in texts.items():
+    for path, text in sorted(texts.items(), key=lambda item: item[0].name == FILE):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, "utf-8")
+        (folder / path).write_bytes(text.encode())
     return tuple(folder / path for path in texts)
 
 
@@ -49,14 +52,23 @@ def _allowed(name: str) -> str:
     return name
 
 
-def _refuse_what_is_there(folder: Path, wanted: Iterable[Path]) -> None:
-    folders = (place for path in wanted for place in reversed((folder / path).parents))
+def _refuse_what_is_there(folder: Path, texts: Mapping[Path, str]) -> None:
+    folders = (place for path in texts for place in reversed((folder / path).parents))
     blocked = next((place for place in folders if _there(place) and not place.is_dir()), None)
     if blocked:
         raise SpecError(f"`{blocked}` is not a folder; nothing was written", hint=EMPTY)
-    there = [f"`{path}`" for path in wanted if _there(folder / path)]
+    begun = not _there(folder / FILE)
+    there = [
+        f"`{path}`"
+        for path, text in texts.items()
+        if _there(folder / path) and not (begun and _is(folder / path, text))
+    ]
     if there:
         raise SpecError(f"`{folder}` has {', '.join(there)} already; nothing was written", hint=EMPTY)
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def _there(path: Path) -> bool:

@@ -104,12 +104,12 @@ class Looking:
         """Whether it is there, in the region, can be written to, and how it is closed."""
         bucket, region = self.places.bucket, self.clients.settings.region
         try:
-            there = self.clients.send("s3:HeadBucket", {"Bucket": bucket})
+            said = self.clients.send("s3:GetBucketLocation", {"Bucket": bucket})  # asks for no right to list it all
         except ProviderError as error:
             found = "there is no such bucket" if isinstance(error, NotFoundError) else error.message
             yield Finding(group="bucket", subject=bucket, ok=False, text=found, hint="make it, or set `bucket`")
             return
-        lies = there.get("BucketRegion") or there["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
+        lies = located(said)
         yield Finding(
             group="bucket", subject="region", ok=lies == region, text=lies,
             hint=f"SageMaker reads a bucket of its own region only: use one in {region}",
@@ -136,7 +136,7 @@ class Looking:
         body = {
             "PolicySourceArn": who,
             "ResourceArns": [example(one) for one in resources],
-            "ContextEntries": context(asked),
+            "ContextEntries": context(asked, self.named),
         }
         for start in range(0, len(asked.actions), AT_ONCE):
             chosen = {**body, "ActionNames": list(asked.actions[start : start + AT_ONCE])}
@@ -197,13 +197,23 @@ def example(pattern: str) -> str:
     return pattern if pattern == "*" else pattern.replace(":*:", ":000000000000:").replace("*", "x")
 
 
-def context(asked: Permission) -> list[dict[str, Any]]:
+def context(asked: Permission, named: Mapping[str, str]) -> list[dict[str, Any]]:
     """The conditions of a permission as facts of the simulated request."""
-    pairs = [pair for one in (asked.condition or {}).values() for pair in one.items()]
     return [
-        {"ContextKeyName": key, "ContextKeyValues": [value.replace("*", "")], "ContextKeyType": "string"}
-        for key, value in pairs
+        {
+            "ContextKeyName": key,
+            "ContextKeyValues": [value.replace("*", "")],
+            "ContextKeyType": "boolean" if test == "Bool" else "string",
+        }
+        for test, facts in permissions.condition(asked, named).items()
+        for key, value in facts.items()
     ]
+
+
+def located(said: Mapping[str, Any]) -> str:
+    """The region of a bucket: the oldest has no name, and the second oldest an old one."""
+    region = said.get("LocationConstraint") or "us-east-1"
+    return "eu-west-1" if region == "EU" else str(region)
 
 
 def trusted(document: Any) -> set[str]:

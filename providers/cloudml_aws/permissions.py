@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 SAGEMAKER = "arn:{partition}:sagemaker:{region}:{account}"
 BUCKET = "arn:{partition}:s3:::{bucket}"
 OBJECTS = "arn:{partition}:s3:::{bucket}/{prefix}/*"
+NETWORK = "arn:{partition}:ec2:{region}:{account}"
+ALARMS = "arn:{partition}:cloudwatch:{region}:{account}:alarm"
 LOGS = "arn:{partition}:logs:{region}:{account}:log-group:/aws/sagemaker/*"
+STREAMS = tuple(
+    f"arn:{{partition}}:logs:{{region}}:{{account}}:log-group:/aws/sagemaker/{group}"
+    for group in (
+        "TrainingJobs:log-stream:{project}-*", "ProcessingJobs:log-stream:{short}*",
+        "Endpoints/{project}-*:log-stream:*",
+    )
+)  # fmt: skip
+"""The lines of a project's own jobs and endpoints; the groups of jobs belong to the whole account."""
+BELOW: Mapping[str, Mapping[str, str]] = {"StringLike": {"s3:prefix": "{prefix}/*"}}
+"""Of a bucket only what lies below the project's prefix is listed."""
+FOR_SERVICES: Mapping[str, Mapping[str, str]] = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+THROUGH_STORAGE: Mapping[str, Mapping[str, str]] = {"StringLike": {"kms:ViaService": "s3.{region}.*"}}
 SCHEDULES = "arn:{partition}:scheduler:{region}:{account}:schedule/default/{project}-*"
 SCALABLE = "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
 LINKED_ROLE = (
@@ -81,9 +95,9 @@ ENDPOINT = "endpoint/{project}-*"
 
 CALLER: tuple[Permission, ...] = (
     Permission(
-        noun="bucket", actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(BUCKET,),
-        why="to find what lies there",
+        noun="bucket", actions=("s3:ListBucket",), resources=(BUCKET,), why="to find what lies there", condition=BELOW
     ),
+    Permission(noun="bucket", actions=("s3:GetBucketLocation",), resources=(BUCKET,), why="where it lies"),
     Permission(
         noun="bucket", actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
         resources=(OBJECTS,), why="data, code, outputs, reports",
@@ -128,10 +142,13 @@ CALLER: tuple[Permission, ...] = (
         condition={"StringLike": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
     ),
     Permission(
-        noun="endpoints",
-        actions=("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"),
-        resources=("arn:{partition}:cloudwatch:{region}:{account}:alarm:*",),
+        noun="endpoints", actions=("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
+        resources=(f"{ALARMS}:TargetTracking-endpoint/{{project}}-*",),
         why="the alarms of a scaling policy, which autoscaling makes in the caller's name",
+    ),
+    Permission(
+        noun="endpoints", actions=("cloudwatch:DescribeAlarms",), resources=(f"{ALARMS}:*",),
+        why="autoscaling looks for them",
     ),
     Permission(
         noun="monitors",
@@ -140,12 +157,19 @@ CALLER: tuple[Permission, ...] = (
         resources=(SCHEDULES,), why="monitors that run by themselves",
     ),
     Permission(
-        noun="logs", actions=("logs:DescribeLogStreams", "logs:GetLogEvents", "logs:DeleteLogStream"),
-        resources=(LOGS,), why="what jobs and endpoints print; a job that is deleted takes its lines with it",
+        noun="logs", actions=("logs:DescribeLogStreams",), resources=(LOGS,), why="which streams there are",
     ),
     Permission(
-        noun="encryption", actions=("kms:CreateGrant", "kms:Decrypt"), resources=("{kms_key}",),
-        why="endpoints whose volumes are under a key of one's own, and outputs that are read", only_with="kms_key",
+        noun="logs", actions=("logs:GetLogEvents", "logs:DeleteLogStream"), resources=STREAMS,
+        why="what jobs and endpoints print; a job that is deleted takes its lines with it",
+    ),
+    Permission(
+        noun="encryption", actions=("kms:CreateGrant",), resources=("{kms_key}",), only_with="kms_key",
+        why="endpoints whose volumes are under a key of one's own", condition=FOR_SERVICES,
+    ),
+    Permission(
+        noun="encryption", actions=("kms:Decrypt",), resources=("{kms_key}",), only_with="kms_key",
+        why="outputs under a key of one's own", condition=THROUGH_STORAGE,
     ),
     Permission(
         noun="project",
@@ -161,8 +185,9 @@ CALLER: tuple[Permission, ...] = (
 
 EXECUTION: tuple[Permission, ...] = (
     Permission(
-        noun="bucket", actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(BUCKET,), why="to find inputs",
+        noun="bucket", actions=("s3:ListBucket",), resources=(BUCKET,), why="to find inputs", condition=BELOW
     ),
+    Permission(noun="bucket", actions=("s3:GetBucketLocation",), resources=(BUCKET,), why="where it lies"),
     Permission(
         noun="bucket", actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
         resources=(OBJECTS,), why="inputs, outputs, checkpoints, captured requests",
@@ -184,15 +209,29 @@ EXECUTION: tuple[Permission, ...] = (
     ),
     Permission(
         noun="network",
-        actions=("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
-                 "ec2:DeleteNetworkInterfacePermission", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs",
-                 "ec2:DescribeDhcpOptions", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+        actions=("ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeDhcpOptions", "ec2:DescribeSubnets",
+                 "ec2:DescribeSecurityGroups"),
         resources=(ANY,), why="containers inside a VPC", only_with="subnets",
     ),
     Permission(
+        noun="network", actions=("ec2:CreateNetworkInterface",),
+        resources=(f"{NETWORK}:network-interface/*", f"{NETWORK}:subnet/*", f"{NETWORK}:security-group/*"),
+        why="containers inside a VPC", only_with="subnets",
+    ),
+    Permission(
+        noun="network",
+        actions=("ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface",
+                 "ec2:DeleteNetworkInterfacePermission"),
+        resources=(f"{NETWORK}:network-interface/*",), why="containers inside a VPC", only_with="subnets",
+    ),
+    Permission(
         noun="encryption",
-        actions=("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"),
+        actions=("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"),
         resources=("{kms_key}",), why="volumes and outputs under a key of one's own", only_with="kms_key",
+    ),
+    Permission(
+        noun="encryption", actions=("kms:CreateGrant",), resources=("{kms_key}",), only_with="kms_key",
+        why="volumes under a key of one's own", condition=FOR_SERVICES,
     ),
 )  # fmt: skip
 """What the role of `role_arn` needs: jobs and endpoints run with it."""
@@ -215,7 +254,6 @@ TRUSTED = {"role_arn": "sagemaker.amazonaws.com", "scheduler_role_arn": "schedul
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:ListObjects": ("s3:ListBucket",),
     "s3:ListObjectsV2": ("s3:ListBucket",),
-    "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": ("s3:GetObject",),
     "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:DeleteObjects": ("s3:DeleteObject",),
@@ -276,4 +314,13 @@ def _statement(permission: Permission, named: Mapping[str, str]) -> dict[str, An
         "Action": sorted(permission.actions),
         "Resource": [pattern.format_map(named) for pattern in permission.resources],
     }
-    return said | ({"Condition": permission.condition} if permission.condition else {})
+    found = condition(permission, named)
+    return said | ({"Condition": found} if found else {})
+
+
+def condition(permission: Permission, named: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The condition with its names filled in; empty where there is none."""
+    return {
+        test: {key: value.format_map(named) for key, value in facts.items()}
+        for test, facts in (permission.condition or {}).items()
+    }

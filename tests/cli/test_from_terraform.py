@@ -152,8 +152,10 @@ def test_a_profile_that_is_wrong_is_refused_and_nothing_is_written(shell, change
     [
         (json.dumps({"profile": {"sensitive": True, "value": PROFILE}}), "marked sensitive"),
         (json.dumps({"bucket": {"sensitive": False, "value": "x"}}), "has no output `profile`; its outputs: `bucket`"),
-        ("{}", "its outputs: none"),
+        (json.dumps(PROFILE), "without `profile`"),
+        ("{}", "its outputs: none\n\nhint: run `terraform apply` first"),
         ("not json", "is not JSON"),
+        (" ", "is empty"),
         ("[]", "has no output `profile`"),
     ],
 )
@@ -161,6 +163,30 @@ def test_outputs_that_hold_no_profile_that_may_be_read_are_refused(shell, text: 
     (shell.folder / "platform.json").write_text(text)
     done = init(shell)
     assert (done.code, said in done.err, written(shell)) == (2, True, FILE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_file_that_a_shell_of_windows_wrote_is_read(shell, encoding: str) -> None:
+    file = shell.folder / "platform.json"
+    file.write_text(file.read_text(), encoding)
+    assert init(shell).code == 0
+
+
+def test_a_project_whose_beginning_was_interrupted_is_begun_again(empty) -> None:
+    outputs(empty.folder)
+    init(empty)
+    for name in ("cloudml.yaml", "train.py"):
+        (empty.folder / name).unlink()
+    assert (init(empty).code, (empty.folder / "train.py").exists()) == (0, True)
+    (empty.folder / "cloudml.yaml").unlink()
+    (empty.folder / "README.md").write_text("mine")
+    done = init(empty)
+    assert (done.code, "has `README.md` already; nothing was written" in done.err) == (2, True)
+
+
+def test_a_source_that_was_left_empty_is_asked_for(shell) -> None:
+    done = shell("init", "--from-terraform", "")
+    assert (done.code, "give Terraform's folder" in done.err) == (2, True)
 
 
 def test_a_file_that_is_not_there_and_a_folder_without_terraform_say_what_to_do(shell) -> None:

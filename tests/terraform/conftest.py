@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from lane import Lane
 from pins import releases
-from tools import CLOUDS, KINDS
+from tools import CLOUDS, KINDS, Stubs
 
 
 @pytest.fixture(scope="session")
-def lane(tmp_path_factory, worker_id) -> Lane:
+def lane(tmp_path_factory, worker_id):
     """What was run, shared by the workers of one test run."""
-    base = tmp_path_factory.getbasetemp()
-    return Lane((base if worker_id == "master" else base.parent) / "terraform")
+    base, stubs = tmp_path_factory.getbasetemp(), Stubs()
+    yield Lane((base if worker_id == "master" else base.parent) / "terraform", stubs)
+    stubs.stop()
 
 
 @pytest.fixture

@@ -18,6 +18,17 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def named(applied: Applied, prefix: str) -> dict[str, str]:
+    """What stands for the names in the provider's patterns."""
+    profile = applied.profile
+    return {
+        "partition": "aws", "region": profile["region"], "account": profile["account"]["id"], "prefix": prefix,
+        "bucket": profile["storage"]["bucket"], "project": profile["name"], "short": f"{profile['name']}-",
+        "role": profile["identities"]["execution"]["id"], "kms_key": profile["encryption"]["key_id"],
+        "scheduler_role": profile["settings"]["scheduler_role_arn"],
+    }  # fmt: skip
+
+
 def statements(applied: Applied, role: str) -> list[dict[str, Any]]:
     """What the role may do."""
     inline = [one for one in applied.made("aws_iam_role_policy") if role in {one["name"], one["index"]}]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pins import releases
-from tools import ACCOUNTS, CLOUDS, MODULES, NOT_COPIED, TERRAFORM, Done, locked, mirror, terraform
+from tools import ACCOUNTS, CLOUDS, MODULES, NOT_COPIED, TERRAFORM, Done, Stub, Stubs, locked, terraform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+KEYLESS = ("region     = var.region", "region     = var.region\n  encryption = { customer_managed = false }")
 UNCHANGED = 0
 """What `plan -detailed-exitcode` ends with where nothing is to be done; 2 where something is."""
 
@@ -74,9 +75,15 @@ class Lane:
 
     Attributes:
         home: A folder that the workers of a test run share.
+        stubs: The stub providers that run in this one.
     """
 
     home: Path
+    stubs: Stubs
+
+    def newest(self, cloud: str) -> Stub:
+        """The stub of the newest release of a cloud's provider."""
+        return self.stubs.of(CLOUDS[cloud], releases(CLOUDS[cloud])[-1])
 
     def copy(self, name: str) -> Path:
         """A fresh copy of the folder `terraform`."""
@@ -94,14 +101,16 @@ class Lane:
         return Applied(folder=self.home / name, **said)
 
     def _run(self, cloud: str, kind: str, release: str, name: str) -> dict[str, Any]:
-        copy, stubs = self.copy(name), mirror(f"{CLOUDS[cloud]}-{release}")
+        copy, stub = self.copy(name), self.stubs.of(CLOUDS[cloud], release)
         folder = copy / "examples" / f"{cloud}-{kind}"
 
         def run(*arguments: str, good: tuple[int, ...] = (0,)) -> Done:
-            return terraform(folder, stubs, *arguments, good=good, account_id=ACCOUNTS[cloud])
+            return terraform(folder, stub, *arguments, good=good, account_id=ACCOUNTS[cloud])
 
-        run("init", "-input=false", "-no-color")
-        validated = run("validate", "-json").document
+        # As it is for a user: Terraform finds the provider and starts it. What follows goes to the one that runs.
+        found = Stub(stub.mirror)
+        terraform(folder, found, "init", "-input=false", "-no-color")
+        validated = terraform(folder, found, "validate", "-json").document
         run("plan", "-input=false", "-no-color", "-out=example.tfplan")
         planned = run("show", "-json", "example.tfplan").document
         run("apply", "-input=false", "-no-color", "example.tfplan")
@@ -115,10 +124,26 @@ class Lane:
             "planned": planned, "outputs": outputs.document, "validated": validated, "again": again, "left": left,
         }  # fmt: skip
 
+    def without_a_key(self, cloud: str) -> tuple[str, dict[str, Any], list[str]]:
+        """The minimal example with the cloud's own keys: its plan, its profile, and what destroying it leaves."""
+        folder = self.copy(f"{cloud}-keyless") / "examples" / f"{cloud}-minimal"
+        main = folder / "main.tf"
+        main.write_text(main.read_text("utf-8").replace(*KEYLESS, 1))
+        stub = self.newest(cloud)
+        terraform(folder, Stub(stub.mirror), "init", "-input=false", "-no-color")
+
+        def run(*arguments: str) -> Done:
+            return terraform(folder, stub, *arguments, account_id=ACCOUNTS[cloud])
+
+        made = run("apply", "-auto-approve", "-input=false", "-no-color").out
+        profile = run("output", "-json").document["profile"]["value"]
+        run("destroy", "-auto-approve", "-input=false", "-no-color", "-refresh=false")
+        return made, profile, run("state", "list").out.split()
+
     def tested(self, cloud: str) -> list[dict[str, Any]]:
         """What `terraform test` says of a module, line by line."""
         folder = self.copy(f"{cloud}-tested") / MODULES.name / cloud
-        stubs = mirror(f"{CLOUDS[cloud]}-{releases(CLOUDS[cloud])[-1]}")
-        terraform(folder, stubs, "init", "-input=false", "-no-color")
-        done = terraform(folder, stubs, "test", "-json", good=(0, 1))
+        stub = self.newest(cloud)
+        terraform(folder, Stub(stub.mirror), "init", "-input=false", "-no-color")
+        done = terraform(folder, stub, "test", "-json", good=(0, 1))
         return [json.loads(line) for line in done.out.splitlines()]

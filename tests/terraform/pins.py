@@ -2,7 +2,7 @@
 
 The schemas of the stub providers come from packages of the CDK for Terraform, one for each release of a provider. For
 each provider there is the oldest and the newest release that the modules' version constraints allow and that a package
-can be had of; `test_versions.py` compares the constraints with this table.
+can be had of; `test_modules.py` compares the constraints with this table.
 """
 
 from __future__ import annotations

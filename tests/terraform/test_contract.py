@@ -7,8 +7,7 @@ import types
 import typing
 
 import pytest
-from pins import releases
-from tools import CLOUDS, MODULES, mirror, terraform
+from tools import CLOUDS, MODULES, Stub, terraform
 
 from cloudml.provisioned import Profile
 
@@ -78,11 +77,11 @@ def test_a_module_that_breaks_the_contract_is_refused_and_what_it_adds_does_not_
     lane, old: str, new: str, said: str | None
 ) -> None:
     folder = lane.copy(f"broken-{len(new)}") / "modules" / "aws"
-    stubs = mirror(f"aws-{releases('aws')[-1]}")
+    stub = lane.newest("aws")
     file = folder / "contract.tf"
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1))
-    terraform(folder, stubs, "init", "-input=false", "-no-color")
-    found = terraform(folder, stubs, "validate", "-json", good=(0, 1)).document["diagnostics"]
+    terraform(folder, Stub(stub.mirror), "init", "-input=false", "-no-color")
+    found = terraform(folder, stub, "validate", "-json", good=(0, 1)).document["diagnostics"]
     assert (said is None and found == []) or any(said in one["detail"] for one in found if said)

@@ -24,6 +24,13 @@ def test_destroying_leaves_nothing(lane, cloud, kind, release) -> None:
     assert lane.applied(cloud, kind, release).left == []
 
 
+def test_without_a_key_of_one_s_own_none_is_made_and_destroying_leaves_nothing(lane, cloud) -> None:
+    made, profile, left = lane.without_a_key(cloud)
+    assert profile["encryption"] == {"customer_managed": False, "key_id": None}
+    assert not re.findall(r"(aws_kms_|azurerm_key_vault_key|google_kms_)\w*\.\w+: Creat", made)
+    assert left == []
+
+
 def test_the_output_has_one_type_whatever_cloud_example_and_release(lane) -> None:
     every = [
         lane.applied(cloud, kind, release) for cloud in CLOUDS for kind in KINDS for release in releases(CLOUDS[cloud])

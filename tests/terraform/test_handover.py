@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from pins import releases
-from tools import CLOUDS, KINDS, mirror
+from tools import CLOUDS, KINDS
 
 from cloudml import load, plugins
 from cloudml.provisioned import SETTINGS
@@ -39,20 +39,17 @@ def project(newest, tmp_path):
     return begun
 
 
-def test_the_outputs_become_a_target_of_a_project_that_can_be_read(project, newest, cloud, kind) -> None:
+@pytest.mark.parametrize("cloud", INSTALLED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_outputs_become_a_target_that_the_project_can_be_planned_on(project, newest, cloud: str, kind: str) -> None:
+    folder = project(cloud, kind)
     profile = newest(cloud, kind).profile
-    target = load(project(cloud, kind)).spec.targets[f"{cloud}-{profile['environment']}"]
+    name = f"{cloud}-{profile['environment']}"
+    target = load(folder).spec.targets[name]
     assert target.provider == cloud
     assert target.settings["region"] == profile["region"]
     assert profile["storage"]["bucket"] in target.settings.values()
-
-
-@pytest.mark.parametrize("cloud", INSTALLED)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_project_can_be_planned_on_the_target(project, newest, cloud: str, kind: str) -> None:
-    folder = project(cloud, kind)
-    profile = newest(cloud, kind).profile
-    done = cloudml(folder, "plan", "--on", f"{cloud}-{profile['environment']}", "--requests", "--json", "--no-live")
+    done = cloudml(folder, "plan", "--on", name, "--requests", "--json", "--no-live")
     assert done.returncode == 0, done.stderr
     assert profile["storage"]["bucket"] in done.stdout
     assert profile["identities"]["execution"]["id"] in done.stdout
@@ -68,7 +65,7 @@ def test_a_folder_is_asked_through_terraform(lane, tmp_path) -> None:
     applied = lane.applied("aws", "minimal", releases("aws")[-1])
     folder = applied.folder / "examples" / "aws-minimal"
     (folder / "terraform.tfstate").write_bytes((applied.folder / "applied.tfstate").read_bytes())
-    rc = str(mirror(f"aws-{releases('aws')[-1]}") / "terraform.rc")
+    rc = str(lane.newest("aws").mirror / "terraform.rc")
     done = cloudml(tmp_path, "init", "--from-terraform", str(folder), TF_CLI_CONFIG_FILE=rc)
     assert done.returncode == 0, done.stderr
     assert load(tmp_path).spec.targets["aws-dev"].settings["bucket"] == applied.profile["storage"]["bucket"]

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 from mistakes import HEAD, MISTAKES, OF_THE_PROVIDER, configuration, folder_of, modules
-from pins import releases
-from tools import mirror, terraform
+from tools import Stub, terraform
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory) -> dict[str, list[dict[str, Any]]]:
+def said(lane, tmp_path_factory) -> dict[str, list[dict[str, Any]]]:
     """What Terraform says of each configuration; all of them in one call, each as a module."""
-    stubs = mirror(f"aws-{releases('aws')[-1]}")
+    stub = lane.newest("aws")
     folder = tmp_path_factory.mktemp("mistakes")
     calls = [f'module "{name}" {{\n  source = "./{name}"\n}}\n' for name in modules()]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in modules()}
@@ -21,11 +20,11 @@ def said(tmp_path_factory) -> dict[str, list[dict[str, Any]]]:
         (folder / name).mkdir()
         (folder / name / "main.tf").write_text(text)
     (folder / "main.tf").write_text("\n".join([HEAD, *calls]))
-    terraform(folder, stubs, "init", "-input=false", "-no-color")
-    for one in terraform(folder, stubs, "validate", "-json", good=(1,)).document["diagnostics"]:
+    terraform(folder, Stub(stub.mirror), "init", "-input=false", "-no-color")
+    for one in terraform(folder, stub, "validate", "-json", good=(1,)).document["diagnostics"]:
         found[one["range"]["filename"].partition("/")[0]].append(one)
     (folder / "main.tf").write_text(configuration(OF_THE_PROVIDER))
-    wrong = terraform(folder, stubs, "validate", "-json", good=(1,)).document["diagnostics"]
+    wrong = terraform(folder, stub, "validate", "-json", good=(1,)).document["diagnostics"]
     return {**found, folder_of(OF_THE_PROVIDER): wrong}
 
 

@@ -14,7 +14,7 @@ import pytest
 from lane import UNCHANGED
 from pins import REAL
 from stub_environments import REAL_PROVIDER
-from tools import terraform
+from tools import Stub, terraform
 
 pytestmark = pytest.mark.moto
 ACCOUNT = "123456789012"
@@ -119,7 +119,7 @@ def applied(lane, moto) -> Any:
     (folder / "mirror" / "terraform.rc").write_text(rc)
 
     def run(*words: str, good: tuple[int, ...] = (0,)) -> Any:
-        return terraform(folder, folder / "mirror", *words, good=good)
+        return terraform(folder, Stub(folder / "mirror"), *words, good=good)
 
     run("init", "-input=false", "-no-color")
     run("apply", "-auto-approve", "-input=false", "-no-color")

@@ -6,10 +6,11 @@ Each provider keeps its own table (`permissions.py`), which other tests compare 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
-from grants import TABLES_AWS, as_list, statements
+from grants import TABLES_AWS, as_list, named, statements
 from stub_environments import HERE, python
 
 import cloudml_aws.permissions as aws
@@ -46,6 +47,19 @@ ROLES_AZURE = {
     "AzureML Metrics Writer (preview)": {f"{azure.ML}/metrics/resource/write"},
 }
 """Built-in roles that stand for permissions of the tables."""
+BESIDES_AZURE = {
+    "Monitoring Metrics Publisher": "Application Insights takes no keys here, so an endpoint's telemetry needs it",
+}
+WORKSPACE_AZURE = {
+    "Storage Blob Data Contributor", "Storage File Data Privileged Contributor", "Storage Account Contributor",
+    "Key Vault Administrator", "AcrPush", "Contributor",
+}  # fmt: skip
+"""What Azure asks for an identity of one's own that a workspace runs with, each on the one thing that it uses."""
+BESIDES_GCP = {
+    ("adapter", "roles/artifactregistry.writer"): "docker pushes images of one's own as the adapter",
+    ("execution", "roles/artifactregistry.reader"): "jobs and endpoints pull them",
+}
+"""Roles that stand for nothing in the tables, and why they are granted."""
 ROLES_GCP = {
     "roles/storage.objectUser": set(gcp.OBJECTS),
     "roles/logging.logWriter": {"logging.logEntries.create"},
@@ -61,6 +75,17 @@ def test_aws_grants_what_is_used(newest, role: str) -> None:
     assert used - granted == set(), "missing"
     assert granted - used - set(BESIDES_AWS[role]) == set(), "not used"
     assert set(BESIDES_AWS[role]) & used == set(), "a reason that is not needed any more"
+
+
+@pytest.mark.parametrize("role", TABLES_AWS)
+def test_aws_binds_an_action_to_what_the_provider_names_and_to_nothing_else(newest, role: str) -> None:
+    names = named(newest("aws"), newest("aws").profile["storage"]["prefix"])
+    wanted = {(action, one.format_map(names)) for row in TABLES_AWS[role] for action in row.actions
+              for one in row.resources}  # fmt: skip
+    bound = {(action, resource) for one in statements(newest("aws"), role) for action in as_list(one["Action"])
+             for resource in as_list(one["Resource"])}  # fmt: skip
+    used = {action for action, _ in wanted}
+    assert {pair for pair in bound if pair[0] in used} == wanted
 
 
 def azure_roles(applied, name: str) -> set[str]:
@@ -84,7 +109,13 @@ def test_azure_s_execution_identity_has_the_roles_that_stand_for_what_it_uses(ne
     used = {action for one in azure.EXECUTION for action in one.actions}
     roles = azure_roles(newest("azure"), "execution")
     assert used <= {action for role in roles for action in ROLES_AZURE.get(role, ())}
-    assert roles - set(ROLES_AZURE) == {"Monitoring Metrics Publisher"}
+    assert roles - set(ROLES_AZURE) == set(BESIDES_AZURE)
+
+
+def test_azure_s_workspace_has_what_azure_asks_for_and_on_no_more_than_one_thing_each(newest) -> None:
+    assert azure_roles(newest("azure"), "workspace") == WORKSPACE_AZURE
+    scopes = {one["values"]["scope"] for one in newest("azure").made("azurerm_role_assignment")}
+    assert not [scope for scope in scopes if re.fullmatch(r"/subscriptions/[^/]+", scope)]
 
 
 def test_azure_s_adapter_has_blobs_images_and_the_execution_identity_besides(newest) -> None:
@@ -111,6 +142,18 @@ def test_gcp_grants_what_is_used(newest) -> None:
     assert gcp_grants(newest("gcp"), "adapter") == used
 
 
+def test_gcp_grants_no_role_besides_those_that_have_a_reason(newest) -> None:
+    bound = [
+        (one["index"], one["values"]["role"])
+        for kind in ("google_artifact_registry_repository", "google_bigquery_dataset", "google_storage_bucket")
+        for one in newest("gcp").made(f"{kind}_iam_member")
+        if one["values"]["role"].startswith("roles/")
+    ]
+    named = {one["values"]["role"] for one in newest("gcp").made("google_project_iam_member")}
+    assert {pair for pair in bound if pair[1] not in ROLES_GCP} == set(BESIDES_GCP)
+    assert {name for name in named if name.startswith("roles/")} == {"roles/logging.logWriter"}
+
+
 def test_gcp_s_execution_account_starts_no_job_since_another_account_does(newest) -> None:
     used = {name for one in gcp.EXECUTION for name in one.names}
     assert gcp_grants(newest("gcp"), "execution") == used - {
@@ -121,10 +164,10 @@ def test_gcp_s_execution_account_starts_no_job_since_another_account_does(newest
     assert newest("gcp").profile["settings"]["scheduler_service_account"]
 
 
-@pytest.mark.parametrize("role", TABLES_AWS)
-def test_every_action_exists_and_is_bound_to_a_resource_where_iam_knows_one(newest, role: str) -> None:
+def test_every_action_exists_and_is_bound_to_a_resource_where_iam_knows_one(newest) -> None:
     asked = [
         {"action": action, "any": as_list(one["Resource"]) == ["*"]}
+        for role in TABLES_AWS
         for one in statements(newest("aws"), role)
         for action in as_list(one["Action"])
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grants import TABLES_AWS, as_list, statements
+from grants import TABLES_AWS, as_list, named, statements
 from stub_environments import HERE, SIMULATOR
 from tools import ACCOUNTS
 
@@ -24,6 +24,8 @@ FAST = {"sagemaker:InstanceTypes": ["ml.m5.large"]}
 HUGE = {"sagemaker:InstanceTypes": ["ml.p5.48xlarge"]}
 
 
+KEY = "the platform's key"
+"""Stands for its ARN, which is known once it was made."""
 KEY_POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -71,7 +73,21 @@ ROWS: tuple[tuple[str, str, str, dict[str, Any], bool], ...] = (
      arn("application-autoscaling", "scalable-target/a"), {SERVICE: "ecs"}, False),
     ("adapter", "scheduler:CreateSchedule", arn("scheduler", "schedule/default/churn-drift"), {}, True),
     ("adapter", "scheduler:CreateSchedule", arn("scheduler", "schedule/default/theirs"), {}, False),
-    ("adapter", "logs:GetLogEvents", arn("logs", "log-group:/aws/sagemaker/TrainingJobs:log-stream:x"), {}, True),
+    ("adapter", "logs:GetLogEvents", arn("logs", "log-group:/aws/sagemaker/TrainingJobs:log-stream:churn-1/algo-1"),
+     {}, True),
+    ("adapter", "logs:GetLogEvents", arn("logs", "log-group:/aws/sagemaker/TrainingJobs:log-stream:theirs/algo-1"),
+     {}, False),
+    ("adapter", "logs:DeleteLogStream", arn("logs", "log-group:/aws/sagemaker/Endpoints/theirs:log-stream:x"),
+     {}, False),
+    ("adapter", "cloudwatch:DeleteAlarms", arn("cloudwatch", "alarm:theirs"), {}, False),
+    ("adapter", "sagemaker:AddTags", arn("sagemaker", "endpoint/theirs"), {}, False),
+    ("adapter", "kms:Decrypt", KEY, {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}, True),
+    ("adapter", "kms:Decrypt", KEY, {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}, False),
+    ("adapter", "kms:Decrypt", KEY, {}, False),
+    ("adapter", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}, True),
+    ("execution", "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}, False),
+    ("adapter", "iam:CreateServiceLinkedRole", f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/x",
+     {"iam:AWSServiceName": "ecs.amazonaws.com"}, False),
     ("adapter", "logs:DeleteLogGroup", arn("logs", "log-group:/aws/sagemaker/TrainingJobs"), {}, False),
     ("adapter", "ecr:PutImage", arn("ecr", "repository/churn-prod/jobs"), {}, True),
     ("adapter", "ecr:PutImage", arn("ecr", "repository/theirs"), {}, False),
@@ -91,7 +107,13 @@ ROWS: tuple[tuple[str, str, str, dict[str, Any], bool], ...] = (
 def simulated(applied, rows: list[tuple]) -> list[bool]:
     policies = {name: [{"Version": "2012-10-17", "Statement": statements(applied, name)}] for name in TABLES_AWS}
     cases = [
-        {"principal": role(who), "action": action, "resource": resource, "context": facts, "policies": policies[who]}
+        {
+            "principal": role(who),
+            "action": action,
+            "context": facts,
+            "policies": policies[who],
+            "resource": applied.profile["encryption"]["key_id"] if resource == KEY else resource,
+        }
         | ({"resourcePolicy": KEY_POLICY} if action.startswith("kms:") else {})
         for who, action, resource, facts, _ in rows
     ]
@@ -118,15 +140,9 @@ def test_aws_allows_what_it_must_and_refuses_the_rest(newest) -> None:
 
 def test_aws_allows_each_permission_of_the_provider_on_each_of_its_resources(newest) -> None:
     applied = newest("aws")
-    profile = applied.profile
-    named = {
-        "partition": "aws", "region": REGION, "account": ACCOUNT, "bucket": profile["storage"]["bucket"],
-        "prefix": "cloudml/churn", "project": "churn", "short": "churn-",
-        "role": profile["identities"]["execution"]["id"],
-        "scheduler_role": profile["settings"]["scheduler_role_arn"], "kms_key": profile["encryption"]["key_id"],
-    }  # fmt: skip
+    names = named(applied, "cloudml/churn")
     rows = [
-        (who, action, narrowed(action, example(pattern.format_map(named))), facts(action, one.condition), True)
+        (who, action, narrowed(action, example(pattern.format_map(names))), facts(action, one, names), True)
         for who, table in TABLES_AWS.items()
         for one in table
         for action in one.actions
@@ -136,23 +152,21 @@ def test_aws_allows_each_permission_of_the_provider_on_each_of_its_resources(new
     assert refused == []
 
 
-STREAMS = {"logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents", "logs:DeleteLogStream"}
+STREAMS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """Actions on a stream within a log group."""
 
 
 def narrowed(action: str, resource: str) -> str:
-    """Alarms are those of target tracking, which are named for the endpoint; of a log group a stream is meant."""
-    alarm = resource.replace(":alarm:x", ":alarm:TargetTracking-endpoint/churn-e/variant/AllTraffic-AlarmHigh")
-    return f"{alarm}:log-stream:x" if action in STREAMS else alarm
+    """Of a log group a stream is meant."""
+    return f"{resource}:log-stream:x" if action in STREAMS else resource
 
 
-def facts(action: str, condition: Any) -> dict[str, Any]:
-    found = {key: value.replace("*", "x") for one in (condition or {}).values() for key, value in one.items()}
-    more: dict[str, Any] = {
-        "s3:ListBucket": {"s3:prefix": "cloudml/churn/"},
-        "kms:CreateGrant": {"kms:GrantIsForAWSResource": "true"},
+def facts(action: str, permission: aws.Permission, names: dict[str, str]) -> dict[str, Any]:
+    """What a request says besides, so that the conditions of the permission and of the module hold."""
+    found = {
+        key: value.replace("*", "x") for one in aws.condition(permission, names).values() for key, value in one.items()
     }
-    return {**found, **more.get(action, {}), **(FAST if action.startswith("sagemaker:Create") else {})}
+    return {**found, **(FAST if action.startswith("sagemaker:Create") else {})}
 
 
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"

@@ -1,4 +1,4 @@
-"""Runs the real Terraform over copies of the examples, with stub providers; what one worker ran, all of them use.
+"""Runs the real Terraform over copies of the examples, with stub providers.
 
 A folder is copied before `init`, since the lock file that init writes has the stubs' hashes in it, with which the init
 of a real provider would fail.
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,16 +70,37 @@ class Done:
         return json.loads(self.out)
 
 
-def terraform(folder: Path, mirror: Path, *arguments: str, good: tuple[int, ...] = (0,), **variables: str) -> Done:
-    """Run Terraform; ending otherwise than with one of *good* fails the test."""
-    said = {f"TF_VAR_{name}": value for name, value in variables.items()}
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TF_")},
-        **said, "TF_CLI_CONFIG_FILE": str(mirror / "terraform.rc"), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A stub provider.
+
+    Attributes:
+        mirror: The folder that it lies in, with the configuration that lets Terraform see no other.
+        running: What TF_REATTACH_PROVIDERS says of one that runs already; empty where Terraform is to start it.
+    """
+
+    mirror: Path
+    running: str = ""
+
+
+def environment(stub: Stub, **variables: str) -> dict[str, str]:
+    """What Terraform is told by its environment; none of it comes from whoever runs the tests."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)  # a stub starts several times: what one has compiled, the next one reads
+    return {
+        **ours, **{f"TF_VAR_{name}": value for name, value in variables.items()},
+        **({"TF_REATTACH_PROVIDERS": stub.running} if stub.running else {}),
+        "TF_CLI_CONFIG_FILE": str(stub.mirror / "terraform.rc"), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",  # a short life, and memory enough: a third less to compute
     }  # fmt: skip
+
+
+def terraform(folder: Path, stub: Stub, *arguments: str, good: tuple[int, ...] = (0,), **variables: str) -> Done:
+    """Run Terraform; ending otherwise than with one of *good* fails the test."""
     process = subprocess.run(
-        [binary(), *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+        [binary(), *arguments], cwd=folder, env=environment(stub, **variables), capture_output=True, text=True,
+        timeout=LIMIT_S, check=False,
+    )  # fmt: skip
     if process.returncode not in good:
         pytest.fail(
             f"terraform {' '.join(arguments)} in {folder.name}:\n{process.stdout[-3000:]}\n{process.stderr[-6000:]}"
@@ -86,6 +108,35 @@ def terraform(folder: Path, mirror: Path, *arguments: str, good: tuple[int, ...]
     return Done(process.returncode, process.stdout, process.stderr)
 
 
+class Stubs:
+    """Stub providers that run, one for each release that is asked for, so that a call of Terraform starts none."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[subprocess.Popen[str], Stub]] = {}
+
+    def of(self, provider: str, release: str) -> Stub:
+        """The stub of a release."""
+        schema = next(one for one in SCHEMAS if (one.provider, one.release) == (provider, release))
+        if schema.name not in self._running:
+            self._running[schema.name] = self._started(schema)
+        return self._running[schema.name][1]
+
+    def _started(self, schema: Schema) -> tuple[subprocess.Popen[str], Stub]:
+        found = mirror(schema.name)
+        process = subprocess.Popen(
+            [program(found, schema), "--attach"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment(Stub(found)),
+        )  # fmt: skip
+        address = {"Network": "unix", "String": process.stdout.readline().strip()}
+        said = {"Protocol": "grpc", "ProtocolVersion": 6, "Pid": process.pid, "Test": True, "Addr": address}
+        return process, Stub(found, json.dumps({f"{SOURCE}/{schema.provider}": said}))
+
+    def stop(self) -> None:
+        for process, _ in self._running.values():
+            process.communicate(timeout=LIMIT_S)
+
+
+@cache
 def used_types() -> dict[str, set[str]]:
     """The types of resources and data sources that the modules and the mistakes speak of."""
     files = [*TERRAFORM.rglob("*.tf"), HERE / "mistakes.py"]
@@ -95,8 +146,6 @@ def used_types() -> dict[str, set[str]]:
 
 def cut(schema: Schema) -> bytes:
     """The schema with the types that are used, which Terraform reads several times faster than with all of them."""
-    if not schema_file(schema).exists():
-        pytest.fail("the stub providers are missing: make stubs", pytrace=False)
     document = json.loads(gzip.decompress(schema_file(schema).read_bytes()))
     (found,) = document["provider_schemas"].values()
     for section, kind in (("resource_schemas", "resource"), ("data_source_schemas", "data")):
@@ -104,34 +153,42 @@ def cut(schema: Schema) -> bytes:
     return gzip.compress(json.dumps(document, sort_keys=True).encode(), mtime=0)
 
 
-def mirror(*names: str) -> Path:
-    """A folder of stub providers, named as `Schema.name`, with the configuration that lets Terraform see no other."""
-    chosen = [schema for schema in SCHEMAS if schema.name in names]
-    stubs = sorted((HERE / "stubs").rglob("*.*"))
-    parts = [*(cut(schema) for schema in chosen), *(path.read_bytes() for path in stubs if path.suffix != ".pyc")]
-    folder = HOME / "mirrors" / hashlib.sha256(b"\0".join([str(HERE).encode(), *parts])).hexdigest()[:16]
+@cache
+def mirror(name: str) -> Path:
+    """A folder with the stub of a `Schema.name`, and the configuration that lets Terraform see no other."""
+    schema = next(one for one in SCHEMAS if one.name == name)
+    if not schema_file(schema).exists():
+        pytest.fail("the stub providers are missing: make stubs", pytrace=False)
+    stubs = sorted(path for path in (HERE / "stubs").rglob("*.*") if path.suffix != ".pyc")
+    types = json.dumps({kind: sorted(found) for kind, found in used_types().items()})
+    parts = [str(HERE).encode(), types.encode(), *(path.read_bytes() for path in [schema_file(schema), *stubs])]
+    folder = HOME / "mirrors" / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     with locked(HOME / "mirrors" / ".lock"):
         if not (folder / "terraform.rc").exists():
-            for schema, content in zip(chosen, parts, strict=False):
-                _lay_out(schema, content, folder)
+            _lay_out(schema, folder)
             _configure(folder)
     return folder
 
 
-def _lay_out(schema: Schema, content: bytes, folder: Path) -> None:
+def program(folder: Path, schema: Schema) -> Path:
+    """Where Terraform looks for a provider in a mirror."""
+    place = folder / SOURCE / schema.provider / schema.release / "linux_amd64"
+    return place / f"terraform-provider-{schema.provider}_v{schema.release}"
+
+
+def _lay_out(schema: Schema, folder: Path) -> None:
     file = folder / f"{schema.name}.json.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+    file.write_bytes(cut(schema))
     overlay = HERE / "stubs" / "overlays" / f"{schema.provider}.json"
-    place = folder / SOURCE / schema.provider / schema.release / "linux_amd64"
-    place.mkdir(parents=True, exist_ok=True)
-    program = place / f"terraform-provider-{schema.provider}_v{schema.release}"
-    program.write_text(
+    script = program(folder, schema)
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(
         f"#!/bin/sh\nSTUB_SCHEMA='{file}' STUB_OVERLAY='{overlay}' "
         f"exec '{python('stub')}' '{HERE / 'stubs' / 'provider.py'}' \"$@\"\n"
     )
-    program.chmod(0o755)
-    subprocess.run([program, "--compile"], check=True, timeout=LIMIT_S)
+    script.chmod(0o755)
+    subprocess.run([script, "--compile"], check=True, timeout=LIMIT_S)
 
 
 def _configure(folder: Path) -> None:

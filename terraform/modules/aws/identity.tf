@@ -132,15 +132,12 @@ resource "aws_iam_role_policy" "key" {
   role = each.value
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      { Sid = "UseKey", Effect = "Allow", Action = local.key_actions[each.key], Resource = local.key_arn },
-      {
-        Sid       = "GrantToVolumes"
-        Effect    = "Allow"
-        Action    = "kms:CreateGrant"
-        Resource  = local.key_arn
-        Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
-      },
-    ]
+    Statement = concat(local.key_statements[each.key], [{
+      Sid       = "GrantToVolumes"
+      Effect    = "Allow"
+      Action    = "kms:CreateGrant"
+      Resource  = local.key_arn
+      Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
+    }])
   })
 }

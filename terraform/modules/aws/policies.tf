@@ -31,40 +31,42 @@ locals {
     Condition = { "ForAllValues:StringEquals" = { "sagemaker:InstanceTypes" = var.compute.allowed_instance_types } }
   } : key => value if length(var.compute.allowed_instance_types) > 0 }
 
-  job_statements = [
-    merge({
-      Sid      = "StartJobs"
-      Effect   = "Allow"
-      Action   = ["sagemaker:CreateTrainingJob", "sagemaker:CreateProcessingJob"]
-      Resource = [local.sagemaker["training-job"], local.sagemaker["processing-job"]]
-    }, local.instance_condition),
-    {
-      Sid    = "FollowStopAndDeleteJobs"
-      Effect = "Allow"
-      Action = [
-        "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", "sagemaker:DeleteTrainingJob",
-        "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob", "sagemaker:DeleteProcessingJob",
-      ]
-      Resource = [local.sagemaker["training-job"], local.sagemaker["processing-job"]]
-    },
-    {
-      Sid    = "FindThings"
-      Effect = "Allow"
-      Action = [
-        "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups", "sagemaker:ListModelPackages", "sagemaker:ListModels",
-        "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "tag:GetResources",
-      ]
-      Resource = "*"
-    },
-    { Sid = "TagOwn", Effect = "Allow", Action = ["sagemaker:AddTags", "sagemaker:ListTags"], Resource = values(local.sagemaker) },
-    {
-      Sid      = "ReadAndClearLogs"
-      Effect   = "Allow"
-      Action   = ["logs:DescribeLogStreams", "logs:GetLogEvents", "logs:DeleteLogStream"]
-      Resource = [local.job_logs_arn, "${local.job_logs_arn}:log-stream:*"]
-    },
-    local.pass["execution"],
-  ]
+  job_statements = concat([for kind, name in { Training = "training-job", Processing = "processing-job" } : merge({
+    Sid      = "Start${kind}Jobs"
+    Effect   = "Allow"
+    Action   = "sagemaker:Create${kind}Job"
+    Resource = local.sagemaker[name]
+    }, local.instance_condition)],
+    [for kind, name in { Training = "training-job", Processing = "processing-job" } : {
+      Sid                         = "FollowStopAndDelete${kind}Jobs"
+      Effect                      = "Allow"
+      Action                      = [for verb in ["Describe", "Stop", "Delete"] : "sagemaker:${verb}${kind}Job"]
+      Resource                    = local.sagemaker[name]
+      }], [
+      {
+        Sid    = "FindThings"
+        Effect = "Allow"
+        Action = [
+          "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListModelPackageGroups", "sagemaker:ListModelPackages", "sagemaker:ListModels",
+          "sagemaker:ListEndpointConfigs", "sagemaker:ListEndpoints", "tag:GetResources",
+        ]
+        Resource = "*"
+      },
+      {
+        Sid      = "TagOwn"
+        Effect   = "Allow"
+        Action   = ["sagemaker:AddTags", "sagemaker:ListTags"]
+        Resource = [for kind, arn in local.sagemaker : arn if kind != "model-package"]
+      },
+      { Sid = "FindLogs", Effect = "Allow", Action = "logs:DescribeLogStreams", Resource = local.job_logs_arn },
+      {
+        Sid      = "ReadAndClearOwnLogs"
+        Effect   = "Allow"
+        Action   = ["logs:GetLogEvents", "logs:DeleteLogStream"]
+        Resource = [for own in ["TrainingJobs:log-stream:${var.name}-*", "ProcessingJobs:log-stream:${var.name}-*", "Endpoints/${var.name}-*:log-stream:*"] : "arn:${local.partition}:logs:${local.scope}:log-group:/aws/sagemaker/${own}"]
+      },
+      local.pass["execution"],
+  ])
 
   serving_statements = [
     {
@@ -126,7 +128,7 @@ locals {
       Sid       = "AutoscalingServiceRole"
       Effect    = "Allow"
       Action    = "iam:CreateServiceLinkedRole"
-      Resource  = "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"
+      Resource  = "arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
       Condition = { StringEquals = { "iam:AWSServiceName" = "sagemaker.application-autoscaling.amazonaws.com" } }
     },
     {
@@ -182,10 +184,16 @@ locals {
       Resource = "*"
     },
     {
+      Sid      = "CreateNetworkInterfaces"
+      Effect   = "Allow"
+      Action   = "ec2:CreateNetworkInterface"
+      Resource = [for kind in ["network-interface", "subnet", "security-group"] : "arn:${local.partition}:ec2:${local.scope}:${kind}/*"]
+    },
+    {
       Sid      = "NetworkInterfaces"
       Effect   = "Allow"
-      Action   = ["ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"]
-      Resource = [for kind in ["network-interface", "subnet", "security-group"] : "arn:${local.partition}:ec2:${local.scope}:${kind}/*"]
+      Action   = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"]
+      Resource = "arn:${local.partition}:ec2:${local.scope}:network-interface/*"
     },
   ]
 
@@ -194,7 +202,7 @@ locals {
       Sid      = "WriteLogs"
       Effect   = "Allow"
       Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-      Resource = [local.job_logs_arn, "${local.job_logs_arn}:log-stream:*"]
+      Resource = local.job_logs_arn
     },
     {
       Sid       = "PublishMetrics"
@@ -205,13 +213,10 @@ locals {
     },
     { Sid = "RegistryToken", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
     {
-      Sid    = "PullImages"
-      Effect = "Allow"
-      Action = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
-      Resource = concat(
-        [local.repository_arn],
-        var.aws_image_repository_arns == null ? ["arn:${local.partition}:ecr:${var.region}:*:repository/*"] : var.aws_image_repository_arns,
-      )
+      Sid      = "PullImages"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+      Resource = var.aws_image_repository_arns == null ? ["arn:${local.partition}:ecr:${var.region}:*:repository/*"] : concat([local.repository_arn], var.aws_image_repository_arns)
     },
   ], [for statement in local.network_statements : statement if var.network.enabled])
 
@@ -226,9 +231,20 @@ locals {
     local.pass["execution"],
   ]
 
-  # Jobs and endpoints write outputs under the key; the adapter writes to the bucket, which encrypts by itself.
-  key_actions = {
-    adapter   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
-    execution = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+  # The adapter reads and writes objects, which storage encrypts with the key; jobs and endpoints use the key itself.
+  key_statements = {
+    adapter = [
+      {
+        Sid       = "UseKeyThroughStorage"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = local.key_arn
+        Condition = { StringLike = { "kms:ViaService" = "s3.${var.region}.*" } }
+      },
+      { Sid = "LookAtKey", Effect = "Allow", Action = "kms:DescribeKey", Resource = local.key_arn },
+    ]
+    execution = [
+      { Sid = "UseKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"], Resource = local.key_arn },
+    ]
   }
 }

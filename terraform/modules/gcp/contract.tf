@@ -43,7 +43,7 @@ module "contract" {
     logging = {
       destination     = google_logging_project_bucket_config.this.id
       retention_days  = var.retention.logs_days
-      request_log_uri = var.request_logging ? "bq://${var.account_id}.${google_bigquery_dataset.requests[0].dataset_id}" : null
+      request_log_uri = var.request_logging ? "gs://${google_storage_bucket.this.name}/${local.captured}" : null
     }
     monitoring = {
       metric_namespace = "logging.googleapis.com/user/cloudml/${local.base}"

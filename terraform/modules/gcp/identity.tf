@@ -44,10 +44,8 @@ resource "google_artifact_registry_repository_iam_member" "this" {
 }
 
 resource "google_project_iam_member" "execution" {
-  for_each = toset(["roles/logging.logWriter", "roles/monitoring.metricWriter"])
-
   project = var.account_id
-  role    = each.value
+  role    = "roles/logging.logWriter"
   member  = google_service_account.this["execution"].member
 }
 
@@ -87,18 +85,6 @@ resource "google_service_account_iam_member" "pass" {
   service_account_id = google_service_account.this[each.value.account].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.this[each.value.who].member
-}
-
-resource "google_bigquery_dataset_iam_member" "this" {
-  for_each = { for k, v in {
-    execution = { role = "roles/bigquery.dataEditor", member = google_service_account.this["execution"].member }
-    adapter   = { role = "roles/bigquery.dataViewer", member = google_service_account.this["adapter"].member }
-  } : k => v if var.request_logging }
-
-  project    = var.account_id
-  dataset_id = google_bigquery_dataset.requests[0].dataset_id
-  role       = each.value.role
-  member     = each.value.member
 }
 
 resource "google_service_account_iam_member" "act_as_adapter" {

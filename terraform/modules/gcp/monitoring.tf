@@ -6,6 +6,15 @@ resource "google_logging_project_bucket_config" "this" {
   description    = "Logs of jobs and endpoints of ${local.base}"
 }
 
+resource "google_logging_project_sink" "this" {
+  project                = var.account_id
+  name                   = local.base
+  description            = "Lines of jobs and endpoints, into the bucket of ${local.base}"
+  destination            = "logging.googleapis.com/${google_logging_project_bucket_config.this.id}"
+  filter                 = "resource.type=(\"ml_job\" OR \"aiplatform.googleapis.com/Endpoint\")"
+  unique_writer_identity = true
+}
+
 resource "google_pubsub_topic" "alerts" {
   project                    = var.account_id
   name                       = "${local.base}-alerts"
@@ -109,6 +118,7 @@ resource "google_billing_budget" "this" {
 
   all_updates_rule {
     monitoring_notification_channels = [for c in google_monitoring_notification_channel.email : c.id]
+    enable_project_level_recipients  = true
     disable_default_iam_recipients   = false
   }
 

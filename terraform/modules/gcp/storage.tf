@@ -72,7 +72,7 @@ resource "google_bigquery_dataset" "requests" {
   project                         = var.account_id
   dataset_id                      = local.dataset_id
   location                        = var.region
-  description                     = "Requests and responses that endpoints of ${local.base} log"
+  description                     = "For the request log of Vertex AI itself, should an endpoint of ${local.base} have it"
   default_table_expiration_ms     = var.retention.captured_requests_days * local.day_ms
   default_partition_expiration_ms = var.retention.captured_requests_days * local.day_ms
   delete_contents_on_destroy      = !var.deletion_protection

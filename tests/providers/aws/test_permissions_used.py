@@ -56,7 +56,8 @@ def life(tmp_path_factory) -> SimpleNamespace:
         there = provider(clients, Context(root=root, project="life"))
         live(Session(spec(), root, target, there))
         left = [one["ModelPackageGroupName"] for one in clients.pages(GROUPS, {}, "ModelPackageGroupSummaryList")]
-        return SimpleNamespace(requests={one.name for one in aws.requests}, left=left)
+        lists = {one.parameters["Prefix"] for one in aws.requests if one.operation.startswith("ListObjects")}
+        return SimpleNamespace(requests={one.name for one in aws.requests}, left=left, lists=lists)
 
 
 def live(session: Session) -> None:
@@ -109,6 +110,11 @@ def test_everything_that_is_sent_is_granted(life) -> None:
 def test_everything_that_is_granted_is_used(life) -> None:
     used = {action for name in life.requests for action in actions_of(name)}
     assert granted() - used - IMPLIED == set()
+
+
+def test_nothing_is_listed_but_what_lies_below_the_prefix_of_the_project(life) -> None:
+    assert life.lists
+    assert {prefix for prefix in life.lists if not prefix.startswith("cloudml/life/")} == set()
 
 
 def test_the_last_version_takes_its_group_along_also_when_two_are_removed_at_once(life) -> None:

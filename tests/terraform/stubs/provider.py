@@ -2,7 +2,8 @@
 
 Started by Terraform through a script of the mirror, which sets STUB_SCHEMA and STUB_OVERLAY. It plans every computed
 attribute that is not set as unknown, and makes values up when it applies. `python provider.py --compile` writes the
-schema as the protocol carries it beside the schema, so that a start takes a tenth of a second.
+schema as the protocol carries it beside the schema, so that a start takes a tenth of a second. With `--attach` it
+answers any number of calls of Terraform, which TF_REATTACH_PROVIDERS sends to it, until its standard input ends.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Provider:
     def ConfigureProvider(self, request: Any, _: Any) -> Any:  # noqa: N802
         config = wire.read(request.config) or {}
         said = {name: config[name] for name in CONTEXT if isinstance(config.get(name), str)}
-        self.overlay = {**self.overlay, "context": {**self.overlay.get("context", {}), **said}}
+        self.overlay = {**self.schemas.overlay, "context": {**self.schemas.overlay.get("context", {}), **said}}
         return pb.ConfigureProvider.Response()
 
     def ReadResource(self, request: Any, _: Any) -> Any:  # noqa: N802
@@ -209,15 +210,20 @@ def certificate() -> tuple[bytes, Any]:
     return made.public_bytes(serialization.Encoding.DER), grpc.ssl_server_credentials([(private, public)])
 
 
-def serve(schemas: Schemas) -> None:
-    """Answer Terraform until it says that it is done, or is gone."""
-    parent = os.getppid()
+def answering(schemas: Schemas, controller: Controller) -> grpc.Server:
     unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     server = grpc.server(futures.ThreadPoolExecutor(8), options=unlimited)
     server.add_generic_rpc_handlers((handlers(Provider(schemas)),))
-    controller = Controller()
     grpc_controller_pb2_grpc.add_GRPCControllerServicer_to_server(controller, server)
     grpc_stdio_pb2_grpc.add_GRPCStdioServicer_to_server(Silent(), server)
+    return server
+
+
+def serve(schemas: Schemas) -> None:
+    """Answer Terraform until it says that it is done, or is gone."""
+    parent = os.getppid()
+    controller = Controller()
+    server = answering(schemas, controller)
     with tempfile.TemporaryDirectory(prefix="stub") as folder:
         public, credentials = certificate()
         server.add_secure_port(f"unix://{folder}/socket", credentials)
@@ -229,11 +235,24 @@ def serve(schemas: Schemas) -> None:
         server.stop(0)
 
 
+def attach(schemas: Schemas) -> None:
+    """Say where it listens, and answer; Terraform speaks in the clear to a provider that it did not start."""
+    with tempfile.TemporaryDirectory(prefix="stub") as folder:
+        server = answering(schemas, Controller())
+        server.add_insecure_port(f"unix://{folder}/socket")
+        server.start()
+        print(f"{folder}/socket", flush=True)
+        sys.stdin.read()
+        server.stop(0)
+
+
 def main() -> None:
     overlay = json.loads(Path(os.environ["STUB_OVERLAY"]).read_text("utf-8"))
     schemas = Schemas(Path(os.environ["STUB_SCHEMA"]), overlay)
     if "--compile" in sys.argv:
         schemas.compile()
+    elif "--attach" in sys.argv:
+        attach(schemas)
     elif "TF_PLUGIN_MAGIC_COOKIE" in os.environ:
         serve(schemas)
     else:

@@ -104,6 +104,14 @@ run "nobody_named_in_prod" {
   expect_failures = [var.adapter_principals]
 }
 
+run "nobody_named_in_staging" {
+  command = plan
+  variables {
+    environment = "staging"
+  }
+  expect_failures = [var.adapter_principals]
+}
+
 run "bad_name" {
   command = plan
   variables {

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cloudml_gcp.double.world import World
 
 XML = "application/xml; charset=UTF-8"
+SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+"""Google's own client looks for an upload's number in it."""
 LISTED = {"prefix": "prefix", "delimiter": "delimiter", "continuation-token": "pageToken", "max-keys": "maxResults"}
 """Words of the XML API -> those of the JSON API."""
 CODES = {
@@ -178,7 +180,7 @@ def _start(world: World, request: Request) -> Answer:
     number = uuid.uuid4().hex
     world.multiparts[number] = Multipart(bucket, name, request.headers.get("content-type", ""))
     inner = f"<Bucket>{escape(bucket)}</Bucket><Key>{escape(name)}</Key><UploadId>{number}</UploadId>"
-    return _xml(f"<InitiateMultipartUploadResult>{inner}</InitiateMultipartUploadResult>")
+    return _xml(f"<InitiateMultipartUploadResult {SPACE}>{inner}</InitiateMultipartUploadResult>")
 
 
 def _upload(world: World, request: Request) -> Multipart:

@@ -168,15 +168,25 @@ class Objects:
         return found
 
     def put(
-        self, bucket: str, name: str, content: bytes, meta: Mapping[str, Any] | None = None, **conditions: str
+        self,
+        bucket: str,
+        name: str,
+        content: bytes,
+        meta: Mapping[str, Any] | None = None,
+        *,
+        like: Stored | None = None,
+        **conditions: str,
     ) -> Stored:
-        """Write an object.
+        """Write an object; *like* has the same content, so that its checksums need not be reckoned again.
 
         Raises:
             Refused: There is no such bucket, a precondition does not hold, or a checksum is another.
         """
         meta = meta or {}
-        sums = {"md5Hash": md5(content), "crc32c": crc32c(content)}
+        sums = {
+            "md5Hash": like.md5 if like else md5(content),
+            "crc32c": like.crc32c if like else crc32c(content),
+        }
         for kind, real in sums.items():
             if meta.get(kind, real) != real:
                 text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'

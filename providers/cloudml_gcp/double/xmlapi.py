@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import uuid
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from cloudml_gcp.double import listing, reading
-from cloudml_gcp.double.objects import when
+from cloudml_gcp.double.objects import crc32c, when
 from cloudml_gcp.double.refusals import Refused
 from cloudml_gcp.double.wire import Answer, Asked
 
@@ -162,7 +163,7 @@ def _copy(world: World, request: Request) -> Answer:
     bucket, name = _place(request)
     from_bucket, _, from_name = unquote(request.headers["x-goog-copy-source"]).lstrip("/").partition("/")
     source = world.objects.find(from_bucket, from_name)
-    made = world.objects.put(bucket, name, source.content, source.meta, **_conditions(request))
+    made = world.objects.put(bucket, name, source.content, source.meta, like=source, **_conditions(request))
     found = _xml(f"<CopyObjectResult><ETag>&quot;{made.etag}&quot;</ETag></CopyObjectResult>")
     found.headers["x-goog-generation"] = str(made.generation)
     return found
@@ -192,7 +193,9 @@ def _upload(world: World, request: Request) -> Multipart:
 
 def _part(world: World, request: Request) -> Answer:
     _upload(world, request).parts[int(request.parameters["partNumber"])] = request.body
-    return Answer(headers={"ETag": f'"{hashlib.md5(request.body, usedforsecurity=False).hexdigest()}"'})
+    etag = hashlib.md5(request.body, usedforsecurity=False)
+    sums = f"crc32c={crc32c(request.body)},md5={base64.b64encode(etag.digest()).decode()}"
+    return Answer(headers={"ETag": f'"{etag.hexdigest()}"', "x-goog-hash": sums})
 
 
 def _abort(world: World, request: Request) -> Answer:

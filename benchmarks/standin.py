@@ -58,35 +58,35 @@ class Store:
         return (self.azure if azure else self.s3)(method, path, query, headers, body)
 
     def s3(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
-        if method == "PUT" and "partNumber" in query:
-            self.pieces[query["uploadId"]][query["partNumber"]] = body
-            return Answer(200, {"ETag": f'"{next(Object.numbers):032x}"'})
-        if method == "POST" and "uploads" in query:
-            number = str(next(self.numbers))
-            self.pieces[number] = {}
-            return xml(f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>")
-        if method == "POST" and "uploadId" in query:
-            pieces = self.pieces.pop(query["uploadId"])
-            wanted = PART.findall(body.decode())
-            made = self.objects[path] = Object([pieces[number] for number in wanted])
-            return xml(
-                f"<CompleteMultipartUploadResult><ETag>{escape(made.etag)}</ETag></CompleteMultipartUploadResult>"
-            )
-        if method == "POST" and "delete" in query:
+        if "uploads" in query or "uploadId" in query:
+            return self._in_parts(method, path, query, body)
+        if method == "POST":
             bucket = path.split("/")[1]
             for key in KEY.findall(body.decode()):
                 self.objects.pop(f"/{bucket}/{key}", None)
             return xml("<DeleteResult></DeleteResult>")
         if method == "GET" and ("list-type" in query or path.strip("/").count("/") == 0):
             return self._listed(path, query)
-        copied = headers.get("x-amz-copy-source") or headers.get("x-goog-copy-source")
-        if method == "PUT" and copied:
+        copied = headers.get("x-amz-copy-source")
+        if copied:
             found = self.objects.get("/" + unquote(copied).lstrip("/"))
             if found is None:
                 return xml("<Error><Code>NoSuchKey</Code></Error>", 404)
             self.objects[path] = found
             return xml(f"<CopyObjectResult><ETag>{escape(found.etag)}</ETag></CopyObjectResult>")
         return self._plain(method, path, headers, body, missing="<Error><Code>NoSuchKey</Code></Error>")
+
+    def _in_parts(self, method: str, path: str, query: dict[str, str], body: bytearray) -> Answer:
+        if "uploads" in query:
+            number = str(next(self.numbers))
+            self.pieces[number] = {}
+            return xml(f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>")
+        if method == "PUT":
+            self.pieces[query["uploadId"]][query["partNumber"]] = body
+            return Answer(200, {"ETag": f'"{next(Object.numbers):032x}"'})
+        pieces = self.pieces.pop(query["uploadId"])
+        made = self.objects[path] = Object([pieces[number] for number in PART.findall(body.decode())])
+        return xml(f"<CompleteMultipartUploadResult><ETag>{escape(made.etag)}</ETag></CompleteMultipartUploadResult>")
 
     def azure(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
         comp = query.get("comp", "")

@@ -8,7 +8,6 @@ The stores are the doubles, each in a process of its own and fresh for every cli
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -25,6 +24,7 @@ from measuring import at_most, row
 from transfer_clients import BUCKET
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).parent

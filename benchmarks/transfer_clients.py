@@ -27,9 +27,7 @@ BUCKET = "cloudml"
 THREADS = 10
 """Over files, where a client has no way of its own to many."""
 ACCOUNT_KEY = "bm90LWEtc2VjcmV0"
-MANIFEST, CACHE = "transfer", "digests.db"
-
-Transfer = "Callable[[], Any]"
+CACHE = "digests.db"
 
 
 def storage(store: str) -> Any:
@@ -135,9 +133,8 @@ def azure(store: str, verb: str, folder: Path) -> Callable[[], Any]:
     from azure.storage.blob import BlobServiceClient
 
     del store
-    container = BlobServiceClient(os.environ["AZURE_STORAGE_ENDPOINT"], ACCOUNT_KEY_CREDENTIAL()).get_container_client(
-        BUCKET
-    )
+    key = {"account_name": os.environ["AZURE_STORAGE_ACCOUNT_NAME"], "account_key": ACCOUNT_KEY}
+    container = BlobServiceClient(os.environ["AZURE_STORAGE_ENDPOINT"], key).get_container_client(BUCKET)
     prefix = f"azure/{os.environ.get('DATASET', folder.name)}/"
     names = json.loads(os.environ["NAMES"])
     at_once = THREADS if len(names) == 1 else 1
@@ -157,10 +154,6 @@ def azure(store: str, verb: str, folder: Path) -> Callable[[], Any]:
             list(pool.map(push if verb == "push" else pull, names))
 
     return run
-
-
-def ACCOUNT_KEY_CREDENTIAL() -> dict[str, str]:  # noqa: N802  reads as the constant that it is
-    return {"account_name": os.environ["AZURE_STORAGE_ACCOUNT_NAME"], "account_key": ACCOUNT_KEY}
 
 
 def google(store: str, verb: str, folder: Path) -> Callable[[], Any]:

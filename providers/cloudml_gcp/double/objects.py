@@ -168,29 +168,33 @@ class Objects:
         return found
 
     def put(
-        self,
-        bucket: str,
-        name: str,
-        content: bytes,
-        meta: Mapping[str, Any] | None = None,
-        *,
-        like: Stored | None = None,
-        **conditions: str,
+        self, bucket: str, name: str, content: bytes, meta: Mapping[str, Any] | None = None, **conditions: str
     ) -> Stored:
-        """Write an object; *like* has the same content, so that its checksums need not be reckoned again.
+        """Write an object.
 
         Raises:
             Refused: There is no such bucket, a precondition does not hold, or a checksum is another.
         """
         meta = meta or {}
-        sums = {
-            "md5Hash": like.md5 if like else md5(content),
-            "crc32c": like.crc32c if like else crc32c(content),
-        }
+        sums = {"md5Hash": md5(content), "crc32c": crc32c(content)}
         for kind, real in sums.items():
             if meta.get(kind, real) != real:
                 text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'
                 raise Refused("invalid", text, status=400)
+        return self._write(bucket, name, bytes(content), {**meta, **sums}, conditions)
+
+    def copy(self, source: Stored, bucket: str, name: str, meta: Mapping[str, Any], **conditions: str) -> Stored:
+        """Write an object of the content of another, whose checksums are known.
+
+        Raises:
+            Refused: There is no such bucket, or a precondition does not hold.
+        """
+        sums = {"md5Hash": source.md5, "crc32c": source.crc32c}
+        return self._write(bucket, name, source.content, {**meta, **sums}, conditions)
+
+    def _write(
+        self, bucket: str, name: str, content: bytes, about: Mapping[str, Any], conditions: Mapping[str, str]
+    ) -> Stored:
         if not name or len(name.encode()) > LONGEST_NAME:
             raise Refused("required", "Required parameter: name", status=400)
         with self.lock:
@@ -198,12 +202,12 @@ class Objects:
             stored = Stored(
                 bucket=bucket,
                 name=name,
-                content=bytes(content),
+                content=content,
                 generation=next(self._generations),
                 created=self._clock.now(),
-                meta={key: meta[key] for key in KEPT if meta.get(key) is not None},
-                md5=sums["md5Hash"],
-                crc32c=sums["crc32c"],
+                meta={key: about[key] for key in KEPT if about.get(key) is not None},
+                md5=about["md5Hash"],
+                crc32c=about["crc32c"],
             )
             self._retire(bucket, name)
             self.bucket(bucket).objects.setdefault(name, []).append(stored)

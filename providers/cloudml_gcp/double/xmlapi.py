@@ -163,7 +163,7 @@ def _copy(world: World, request: Request) -> Answer:
     bucket, name = _place(request)
     from_bucket, _, from_name = unquote(request.headers["x-goog-copy-source"]).lstrip("/").partition("/")
     source = world.objects.find(from_bucket, from_name)
-    made = world.objects.put(bucket, name, source.content, source.meta, like=source, **_conditions(request))
+    made = world.objects.copy(source, bucket, name, source.meta, **_conditions(request))
     found = _xml(f"<CopyObjectResult><ETag>&quot;{made.etag}&quot;</ETag></CopyObjectResult>")
     found.headers["x-goog-generation"] = str(made.generation)
     return found

@@ -256,7 +256,7 @@ def test_a_manifest_survives_being_written(files):
     assert parsed(document(manifest(files), "identity")) == ("identity", manifest(files))
 
 
-@given(files)
+@given(FILES)
 def test_a_manifest_is_written_as_indented_json(files):
     written = manifest(files)
     listed = [{"path": entry.path, "size": entry.size, "digest": entry.digest} for entry in written.entries]

@@ -15,7 +15,7 @@ class Listener(Connections, ThreadingHTTPServer):
 
 
 class Echo(Handler):
-    def do_PUT(self):  # a name of http.server
+    def do_PUT(self):  # noqa: N802  a name of http.server
         found = self.body() + self.headers.get("X-wanted", "nothing").encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(found)))

@@ -6,10 +6,9 @@ import os
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import BUCKET
 
 from cloudml.storage import Pushed, Storage, scan
-from cloudml_aws.double import plain
+from cloudml_aws.double import BUCKET, plain
 
 OWNER = {"ExpectedBucketOwner": "111122223333"}
 """Said beside a request, it changes nothing but that moto's server answers."""
@@ -119,5 +118,5 @@ def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:
     (data / "7").write_text("another")
     pushed, asked = push()
     assert pushed == Pushed(uploaded=1, copied=1, skipped=99, bytes=7)
-    assert asked.keys() == {"GetObject", "HeadObject", "DeleteObject", "ListObjectsV2", "PutObject", "CopyObject"}
+    assert asked.keys() == {"GetObject", "HeadObject", "DeleteObjects", "ListObjectsV2", "PutObject", "CopyObject"}
     assert sum(asked.values()) <= 8

@@ -156,16 +156,22 @@ class Area:
 
 
 @contextlib.contextmanager
-def area(name: str) -> Iterator[Area]:
-    """Print a table of rows as they are measured and, at the end, write them to benchmarks/results.json."""
+def area(name: str, *, keep: bool = False) -> Iterator[Area]:
+    """Print a table of rows as they are measured and, at the end, write them to benchmarks/results.json.
+
+    With *keep* a run of a part of the area replaces the rows that it measured anew, and leaves the others.
+    """
     print(f"== {name}: {machine()}", flush=True)
     measured = Area(name)
     yield measured
     everything = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    before = everything.get(name, {}) if keep else {}
+    rows = {(one["name"], one["beside"]): one for one in before.get("rows", ())}
+    rows |= {(one.name, one.beside): asdict(one) for one in measured.rows}
     everything[name] = {
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "machine": machine(),
-        "rows": [asdict(one) for one in measured.rows],
+        "rows": list(rows.values()),
         "left_out": measured.left_out,
     }
     RESULTS.write_text(json.dumps(dict(sorted(everything.items())), indent=1, default=str) + "\n", "utf-8")

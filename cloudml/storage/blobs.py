@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
 from cloudml.storage import files
-from cloudml.storage.digests import changed, read
+from cloudml.storage.digests import CHUNK_BYTES, changed, read
 from cloudml.storage.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cloudml.progress import Meter
@@ -28,6 +28,15 @@ WHOLE_BYTES = 8 << 20
 PARTS_AT_MOST = 9_000
 """S3 takes 10,000 parts of one object."""
 
+PARTS_AT_ONCE = 6
+"""Of one large file."""
+
+PAGE = 1_000
+"""Objects that a store lists at once."""
+
+PAGE_COSTS = 64
+"""A page of a list, of which one waits for the next, takes as long as looking at so many objects at once."""
+
 COPY_LIMIT_BYTES = 5 << 30
 """S3 copies no larger object by itself."""
 
@@ -39,15 +48,48 @@ def blob(digest: str) -> str:
     return f"blobs/{digest[:2]}/{digest}"
 
 
-def upload(storage: Storage, entry: Entry, meter: Meter) -> bool:
+def sizes(storage: Storage, entries: Sequence[Entry]) -> Mapping[str, int] | None:
+    """The contents in a bucket, by digest with their sizes; None where it is cheaper to look at each of *entries*.
+
+    They lie in the order of their digests, which are spread evenly: the first page tells how many there are.
+    """
+    import obstore
+
+    if storage.folder or len(entries) < PAGE_COSTS:
+        return None
+    most = len(entries) // PAGE_COSTS * PAGE
+    found: dict[str, int] = {}
+    with translated(storage.uri("blobs")):
+        for page in obstore.list(storage.store, "blobs", chunk_size=PAGE):
+            found |= {meta["path"].rpartition("/")[2]: meta["size"] for meta in page}
+            if len(found) >= PAGE and len(found) / reached(page[-1]["path"]) > most:
+                return None
+    return found
+
+
+def reached(path: str) -> float:
+    """How much of all digests lies up to that of the blob at *path*: between 0 and 1."""
+    try:
+        return (int(path.rpartition("/")[2][:8], 16) + 1) / 16**8
+    except ValueError:  # nothing of ours
+        return 1.0
+
+
+def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int] | None = None) -> bool:
     """Send the content of a local file unless it is there; whether it was sent.
+
+    Args:
+        storage: Where to.
+        entry: The file.
+        meter: Told of what is read or need not be.
+        known: What `sizes` found; None to ask the store.
 
     Raises:
         SpecError: The file is not what it was.
     """
     path = blob(entry.digest)
-    there = storage.head(path)
-    if there and there["size"] == entry.size:
+    there = _size(storage, path) if known is None else known.get(entry.digest)
+    if there == entry.size:
         meter.add(entry.size)
         protect(storage, path)
         return False
@@ -58,6 +100,30 @@ def upload(storage: Storage, entry: Entry, meter: Meter) -> bool:
         return False
     protect(storage, path)
     return True
+
+
+def _size(storage: Storage, path: str) -> int | None:
+    """The size of what is there; None where nothing is."""
+    if storage.folder:
+        with translated(storage.uri(path)):
+            try:
+                return os.stat(storage.folder / path).st_size  # noqa: PTH116 - hot: once for each file
+            except FileNotFoundError:
+                return None
+    there = storage.head(path)
+    return there["size"] if there else None
+
+
+def room(storage: Storage, size: int) -> int:
+    """How many bytes of a file of that size are held in memory while it is sent."""
+    if storage.folder:
+        return min(size, CHUNK_BYTES)
+    return size if size <= WHOLE_BYTES else (PARTS_AT_ONCE + 1) * part_bytes(size)
+
+
+def part_bytes(size: int) -> int:
+    """How large the parts are in which a file of that size is sent."""
+    return max(WHOLE_BYTES, size // PARTS_AT_MOST + 1)
 
 
 def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> None:
@@ -71,8 +137,8 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
             whole = b"".join(content)
             obstore.put(storage.store, path, whole, mode="create" if new else "overwrite", use_multipart=False)
         else:
-            part_bytes = max(WHOLE_BYTES, entry.size // PARTS_AT_MOST + 1)
-            obstore.put(storage.store, path, content, chunk_size=part_bytes)
+            size = part_bytes(entry.size)
+            obstore.put(storage.store, path, content, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
 
 
 def _verified(entry: Entry, meter: Meter) -> Iterator[bytes]:
@@ -112,8 +178,8 @@ def copy(storage: Storage, entry: Entry, target: str) -> None:
             _link(storage.folder / path, storage.folder / target, storage.folder / "staging")
         elif entry.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
             stream = obstore.get(storage.store, path).stream(WHOLE_BYTES)
-            part_bytes = max(WHOLE_BYTES, entry.size // PARTS_AT_MOST + 1)
-            obstore.put(storage.store, target, stream, chunk_size=part_bytes)
+            size = part_bytes(entry.size)
+            obstore.put(storage.store, target, stream, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
         else:
             obstore.copy(storage.store, path, target)
 
@@ -124,9 +190,12 @@ def _link(blob: Path, target: Path, staging: Path) -> None:
     obstore's own copy is not used here: over a link to the same file it leaves its temporary name behind, in the folder
     that jobs read.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(blob, target)
+        try:
+            os.link(blob, target)
+        except FileNotFoundError:  # the folder, as for the first file in it, or the blob
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(blob, target)
         return
     except FileExistsError:
         if target.samefile(blob):
@@ -134,7 +203,8 @@ def _link(blob: Path, target: Path, staging: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:
-        pass  # no hard links on this file system, or too many of this file
+        # No hard links on this file system, or too many of this file.
+        target.parent.mkdir(parents=True, exist_ok=True)
     staging.mkdir(parents=True, exist_ok=True)
     made = staging / uuid4().hex
     _link_or_copy(blob, made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from cloudml.storage.blobs import COPY_LIMIT_BYTES, PARTS_AT_MOST, WHOLE_BYTES
+from cloudml.storage.blobs import COPY_LIMIT_BYTES, PARTS_AT_ONCE, WHOLE_BYTES, part_bytes
 from cloudml.storage.failures import translated
 from cloudml.storage.parallel import each
 
@@ -38,8 +38,8 @@ def copy(storage: Storage, original: Listed, target: str) -> None:
             (storage.folder / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(storage.folder / original.path, storage.folder / target)
         elif original.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
-            part_bytes = max(WHOLE_BYTES, original.size // PARTS_AT_MOST + 1)
             stream = obstore.get(storage.store, original.path).stream(WHOLE_BYTES)
-            obstore.put(storage.store, target, stream, chunk_size=part_bytes)
+            size = part_bytes(original.size)
+            obstore.put(storage.store, target, stream, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
         else:
             obstore.copy(storage.store, original.path, target)

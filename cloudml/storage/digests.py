@@ -61,7 +61,8 @@ def read(path: str) -> Iterator[bytes]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open would only wrap this hot path
             before = stamp(os.fstat(file.fileno()))
-            while chunk := file.read(CHUNK_BYTES):
+            # A buffer no larger than the file: of a small one, 1 MiB would cost more than its reading.
+            while chunk := file.read(min(CHUNK_BYTES, before.size + 1)):
                 yield chunk
             after = stamp(os.fstat(file.fileno()))
         now = stamp(os.stat(path))  # noqa: PTH116 - as above

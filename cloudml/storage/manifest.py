@@ -84,7 +84,7 @@ def fault(name: str) -> str:
     """Why *name* cannot be an object's name in every store; empty when it can."""
     if not name or any(part in ("", ".", "..") for part in name.split("/")):
         return "has an empty part, `.` or `..`"
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    if not name.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         return "holds a control character, or bytes that are no text"
     return ""
 
@@ -112,8 +112,14 @@ def refuse_twins(entries: Iterable[Entry]) -> None:
 
 def document(manifest: Manifest, identity: str) -> bytes:
     """*manifest* as it lies in a store; *identity* is the hash of the manifest that was asked for."""
-    files = [{"path": entry.path, "size": entry.size, "digest": entry.digest} for entry in manifest.entries]
-    return json.dumps({"format": FORMAT, "hash": identity, "files": files}, indent=0, ensure_ascii=False).encode()
+    # What json.dumps writes with indent=0, which it writes without its fast encoder.
+    text = json.JSONEncoder(ensure_ascii=False).encode
+    files = ",\n".join(
+        f'{{\n"path": {text(entry.path)},\n"size": {entry.size},\n"digest": {text(entry.digest)}\n}}'
+        for entry in manifest.entries
+    )
+    listed = f"[\n{files}\n]" if files else "[]"
+    return f'{{\n"format": "{FORMAT}",\n"hash": {text(identity)},\n"files": {listed}\n}}'.encode()
 
 
 def parsed(content: bytes) -> tuple[str, Manifest] | None:

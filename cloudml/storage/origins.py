@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from cloudml.errors import ConflictError, NotFoundError
 from cloudml.progress import SILENT, Meter
 from cloudml.storage import blobs
-from cloudml.storage.digests import sha256
 from cloudml.storage.locations import address, opened, parsed
 from cloudml.storage.pulling import Source, receive
 from cloudml.storage.remote import identity, look
@@ -34,8 +33,7 @@ def bring(storage: Storage, entries: tuple[Entry, ...], meter: Meter) -> tuple[t
         return tuple(replace(entry, digest=digest) for entry in entries), False
     with tempfile.TemporaryDirectory(prefix="cloudml-", dir=_staging(storage)) as folder:
         file = Path(folder, "content")
-        _fetch(entries[0], file, meter)
-        digest = sha256(str(file), entries[0].size)
+        digest = _fetch(entries[0], file, meter)
         local = replace(entries[0], digest=digest, source=str(file))
         uploaded = blobs.upload(storage, local, Meter(SILENT, None, meter.label))
     storage.write(marker, json.dumps({"digest": digest}).encode())
@@ -61,13 +59,17 @@ def _staging(storage: Storage) -> Path | None:
     return folder
 
 
-def _fetch(entry: Entry, file: Path, meter: Meter) -> None:
+def _fetch(entry: Entry, file: Path, meter: Meter) -> str:
+    """Bring a remote content to a file; its digest."""
     location = parsed(entry.source)
     store = opened(location.root)
     shown = address(location.root, location.key)
-    for stage in ("", "done"):
-        meta = look(store, location.key, shown)
-        if identity(meta) != entry.digest:
+
+    def unchanged() -> None:
+        if identity(look(store, location.key, shown)) != entry.digest:
             raise ConflictError(f"`{shown}` changed meanwhile", hint="try again")
-        if not stage:
-            receive(Source(store, location.key, shown, meta["size"]), file, meter)
+
+    unchanged()
+    _, digest = receive(Source(store, location.key, shown, entry.size), str(file), meter)
+    unchanged()
+    return digest

@@ -6,18 +6,21 @@ an interrupted pull left is gone on with.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cloudml.errors import ConflictError, InvalidRequestError, NotFoundError, SpecError
 from cloudml.progress import Meter
-from cloudml.storage.digests import sha256
+from cloudml.storage.digests import CHUNK_BYTES, sha256
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import check
-from cloudml.storage.parallel import each
+from cloudml.storage.parallel import Room, each, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 4 << 20
 PIECES_AT_ONCE = 4
+ROOM_BYTES = 96 << 20
+"""How much of all files that are on their way is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,13 @@ def _bring(wanted: list[Wanted], folder: Path, meter: Meter, workers: int) -> Pu
     with translated(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_clashes([one.name for one in wanted], folder)
-    came = each(lambda one: _arrive(one, folder, meter), wanted, workers=workers, stop=meter.stop)
-    sizes = [one.source.size for one, travelled in zip(wanted, came, strict=True) if travelled]
+        for parent in sorted({one.name.rpartition("/")[0] for one in wanted} - {""}):
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+    room = Room(ROOM_BYTES)
+    # Large ones first: they take longest.
+    ordered = sorted(wanted, key=lambda one: -one.source.size)
+    came = each(lambda one: _arrive(one, folder, meter, room), ordered, workers=workers, stop=meter.stop)
+    sizes = [one.source.size for one, travelled in zip(ordered, came, strict=True) if travelled]
     return Pulled(len(sizes), len(wanted) - len(sizes), sum(sizes))
 
 
@@ -114,82 +124,123 @@ def _folds_case(folder: Path) -> bool:
         return (folder / Path(probe.name).name.swapcase()).exists()
 
 
-def _arrive(wanted: Wanted, folder: Path, meter: Meter) -> bool:
+def _arrive(wanted: Wanted, folder: Path, meter: Meter, room: Room) -> bool:
     """Bring one file unless it is there; whether it came."""
-    target = folder / wanted.name
-    with translated(str(target)):
-        if wanted.digest and target.is_file() and _is(target, wanted):
+    target = f"{folder}/{wanted.name}"
+    with translated(target):
+        if wanted.digest and _is(target, wanted):
             meter.add(wanted.source.size)
             return False
-        target.parent.mkdir(parents=True, exist_ok=True)
         # What was begun may be damaged, or be written by another pull right now: then anew under a name of our own.
-        for part in (f".{target.name}.part", f".{target.name}.{uuid4().hex[:8]}.part"):
-            if _complete(wanted, target.with_name(part), meter):
-                target.with_name(part).replace(target)
+        above, _, name = target.rpartition("/")
+        for part in (f"{above}/.{name}.part", f"{above}/.{name}.{uuid4().hex[:8]}.part"):
+            with room.of(min(wanted.source.size, PIECES_AT_ONCE * PIECE_BYTES)):
+                complete = _complete(wanted, part, meter)
+            if complete:
+                os.replace(part, target)  # noqa: PTH105 - hot, as everything here: once for each file
                 return True
     raise ConflictError(
         f"`{wanted.source.shown}` is not what was pushed: its digest is another", hint="delete it and push it again"
     )
 
 
-def _complete(wanted: Wanted, part: Path, meter: Meter) -> bool:
-    receive(wanted.source, part, meter)
-    if _is(part, wanted):
+def _complete(wanted: Wanted, part: str, meter: Meter) -> bool:
+    size, digest = receive(wanted.source, part, meter)
+    if size == wanted.source.size and wanted.digest in ("", digest):
         return True
-    part.unlink(missing_ok=True)
+    Path(part).unlink(missing_ok=True)
     return False
 
 
-def _is(file: Path, wanted: Wanted) -> bool:
+def _is(file: str, wanted: Wanted) -> bool:
+    """Whether the file is there, and is what is wanted."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 - hot
+    except FileNotFoundError:
+        return False
     size = wanted.source.size
-    return file.stat().st_size == size and (not wanted.digest or sha256(str(file), size) == wanted.digest)
+    return S_ISREG(status.st_mode) and status.st_size == size and sha256(file, size) == wanted.digest
 
 
-def receive(source: Source, part: Path, meter: Meter) -> None:
-    """Bring an object to *part*, going on from what is there."""
+def receive(source: Source, part: str, meter: Meter) -> tuple[int, str]:
+    """Bring an object to the file *part*, going on from what is there; how many bytes it has, and their digest."""
     if source.size <= PIECE_BYTES:
-        part.write_bytes(_whole(source))
+        content = _whole(source)
+        with open(part, "wb") as file:  # noqa: PTH123 - hot
+            file.write(content)
         meter.add(source.size)
-        return
-    with part.open("ab") as file:
-        if file.tell() > source.size:
-            file.truncate(0)
-        meter.add(file.tell())
+        return len(content), hashlib.sha256(content).hexdigest()
+    with Path(part).open("a+b") as file:
+        arrived = Arrived(file, meter)
+        arrived.go_on(source.size)
         try:
-            _in_pieces(source, file, meter)
+            _in_pieces(source, arrived)
         except InvalidRequestError:
             # A server that knows no ranges.
-            file.truncate(0)
-            _in_one_stream(source, file, meter)
+            arrived.begin_anew()
+            _in_one_stream(source, arrived)
+        return arrived.size, arrived.digest.hexdigest()
 
 
-def _whole(source: Source) -> bytes:
+def _whole(source: Source) -> memoryview:
     import obstore
 
     with translated(source.shown):
-        return obstore.get(source.store, source.key).bytes().to_bytes()
+        return memoryview(obstore.get(source.store, source.key).bytes())
 
 
-def _in_pieces(source: Source, file: BinaryIO, meter: Meter) -> None:
+class Arrived:
+    """What has come of an object: a file that grows from its beginning, and the digest of it.
+
+    Args:
+        file: Open for reading and appending.
+        meter: Told of every byte that is there.
+    """
+
+    def __init__(self, file: BinaryIO, meter: Meter) -> None:
+        self._file, self._meter = file, meter
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def go_on(self, most: int) -> None:
+        """Begin with what is in the file, unless that is more than there can be."""
+        if self._file.seek(0, os.SEEK_END) > most:
+            self._file.truncate(0)
+        self._file.seek(0)
+        while piece := self._file.read(CHUNK_BYTES):
+            self.digest.update(piece)
+            self.size += len(piece)
+        self._meter.add(self.size)
+
+    def begin_anew(self) -> None:
+        self._file.truncate(0)
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """Append what follows."""
+        count = self._file.write(piece)
+        self.digest.update(piece)
+        self.size += count
+        self._meter.add(count)
+
+
+def _in_pieces(source: Source, arrived: Arrived) -> None:
     """Append the rest, several ranges at once; in order, so that what an interrupted write left is a beginning."""
     import obstore
 
-    def piece(start: int) -> bytes:
+    def piece(start: int) -> memoryview:
         end = min(start + PIECE_BYTES, source.size)
         with translated(source.shown):
-            return obstore.get_range(source.store, source.key, start=start, end=end).to_bytes()
+            return memoryview(obstore.get_range(source.store, source.key, start=start, end=end))
 
-    starts = range(file.tell(), source.size, PIECE_BYTES)
-    for first in range(0, len(starts), PIECES_AT_ONCE):
-        for content in each(piece, starts[first : first + PIECES_AT_ONCE], workers=PIECES_AT_ONCE):
-            file.write(content)
-            meter.add(len(content))
+    for content in in_order(piece, range(arrived.size, source.size, PIECE_BYTES), ahead=PIECES_AT_ONCE):
+        arrived.add(content)
 
 
-def _in_one_stream(source: Source, file: BinaryIO, meter: Meter) -> None:
+def _in_one_stream(source: Source, arrived: Arrived) -> None:
     import obstore
 
     with translated(source.shown):
         for content in obstore.get(source.store, source.key).stream(PIECE_BYTES):
-            file.write(content)
-            meter.add(len(content))
+            arrived.add(content)

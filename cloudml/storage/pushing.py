@@ -7,7 +7,7 @@ and a folder without manifest, which counts as not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,16 @@ from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT, Meter
 from cloudml.storage import blobs, files, origins
 from cloudml.storage.manifest import Entry, Manifest, document
-from cloudml.storage.parallel import each
+from cloudml.storage.parallel import Room, each
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cloudml.progress import Progress
     from cloudml.storage.store import Storage
+
+ROOM_BYTES = 96 << 20
+"""How much of all files that are on their way is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,25 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
     if there:
         storage.remove([f"{prefix}.json"])
     placed = {entry.path: entry.digest for entry in there[1].entries} if there else {}
-    sender = Sender(storage, prefix, placed, meter)
-    sent = each(sender.send, by_content(manifest), workers=storage.workers, stop=meter.stop)
-    remove_others(storage, prefix, manifest)
+    others = left_over(storage, prefix, manifest)
+    contents = by_content(manifest)
+    sender = Sender(storage, prefix, placed, meter, known(storage, contents, placed))
+    sent = each(sender.send, contents, workers=storage.workers, stop=meter.stop)
+    if others:
+        storage.remove(others)
     entries = tuple(entry for one in sent for entry in one.entries)
     storage.write(f"{prefix}.json", document(Manifest(entries), manifest.hash))
     return summary(sent)
+
+
+def known(storage: Storage, contents: list[tuple[Entry, ...]], placed: Mapping[str, str]) -> Mapping[str, int] | None:
+    """What is known of the store's blobs before anything is sent, as `blobs.sizes`."""
+    return blobs.sizes(storage, [same[0] for same in contents if not same[0].remote and missing(same, placed)])
+
+
+def missing(same: tuple[Entry, ...], placed: Mapping[str, str]) -> list[Entry]:
+    """The files of one content that do not lie below the prefix already."""
+    return [entry for entry in same if placed.get(entry.path) != entry.digest]
 
 
 def by_content(manifest: Manifest) -> list[tuple[Entry, ...]]:
@@ -83,12 +101,10 @@ def summary(sent: list[Sent]) -> Pushed:
     )
 
 
-def remove_others(storage: Storage, prefix: str, manifest: Manifest) -> None:
-    """Remove what an earlier push left below *prefix*."""
+def left_over(storage: Storage, prefix: str, manifest: Manifest) -> list[str]:
+    """What earlier pushes left below *prefix* that is no part of *manifest*."""
     wanted = {f"{prefix}/{entry.path}" for entry in manifest.entries}
-    others = [listed.path for listed in storage.list(prefix) if listed.path not in wanted]
-    for other in others:
-        storage.remove([other])
+    return [listed.path for listed in storage.list(prefix) if listed.path not in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +113,28 @@ class Sender:
 
     Attributes:
         placed: Digests of the files that are known to lie below the prefix.
+        known: What is known of the store's blobs, as of `blobs.sizes`.
+        room: The memory of all files that are on their way.
     """
 
     storage: Storage
     prefix: str
-    placed: dict[str, str]
+    placed: Mapping[str, str]
     meter: Meter
+    known: Mapping[str, int] | None = None
+    room: Room = field(default_factory=lambda: Room(ROOM_BYTES))
 
     def send(self, entries: tuple[Entry, ...]) -> Sent:
         """Bring one content, and give it its names."""
-        if entries[0].remote:
-            entries, uploaded = origins.bring(self.storage, entries, self.meter)
-        else:
-            uploaded = blobs.upload(self.storage, entries[0], self.meter)
-        copies = [entry for entry in entries if self.placed.get(entry.path) != entry.digest]
+        if not missing(entries, self.placed):
+            self.meter.add(sum(entry.size for entry in entries))
+            return Sent(entries, uploaded=False, copied=0)
+        with self.room.of(blobs.room(self.storage, entries[0].size)):
+            if entries[0].remote:
+                entries, uploaded = origins.bring(self.storage, entries, self.meter)
+            else:
+                uploaded = blobs.upload(self.storage, entries[0], self.meter, self.known)
+        copies = missing(entries, self.placed)
         for entry in copies:
             self._name(entry)
         self.meter.add((len(entries) - 1) * entries[0].size)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError
 from cloudml.progress import SILENT
 from cloudml.storage import copying, files, locations, pulling, pushing, sweeping
+from cloudml.storage.blobs import PAGE
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import fault, parsed
 from cloudml.storage.scanning import scan
@@ -135,7 +136,7 @@ class Storage:
         if prefix:
             self.checked(prefix)
         with translated(locations.address(self.url, prefix)):
-            for page in obstore.list(self.store, prefix or None):
+            for page in obstore.list(self.store, prefix or None, chunk_size=PAGE):
                 for meta in page:
                     yield Listed(meta["path"], meta["size"], meta["last_modified"])
 

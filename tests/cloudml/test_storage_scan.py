@@ -1,5 +1,6 @@
 """What a dataset's path means, and the hash of what it leads to."""
 
+import json
 import os
 import shutil
 import unicodedata
@@ -253,6 +254,14 @@ def test_changing_a_file_changes_the_hash(files):
 @given(FILES)
 def test_a_manifest_survives_being_written(files):
     assert parsed(document(manifest(files), "identity")) == ("identity", manifest(files))
+
+
+@given(FILES)
+def test_a_manifest_is_written_as_indented_json(files):
+    written = manifest(files)
+    listed = [{"path": entry.path, "size": entry.size, "digest": entry.digest} for entry in written.entries]
+    slow = {"format": "cloudml-manifest/1", "hash": "identity", "files": listed}
+    assert document(written, "identity") == json.dumps(slow, indent=0, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a//b", "a/./b", "", "a\0b"])

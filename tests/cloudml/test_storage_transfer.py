@@ -458,3 +458,25 @@ def test_a_folder_is_copied_by_the_store_and_an_interrupted_copy_goes_on(storage
 
 def test_copying_nothing_says_so(storage) -> None:
     assert list(storage.copy_folder("nobody", "to")) == []
+
+
+def test_a_store_with_few_contents_is_listed_and_one_with_many_is_not() -> None:
+    storage = Storage("memory:///")
+    wanted = [Entry(path=str(number), size=3, digest=f"{number:064x}") for number in range(blobs.PAGE_COSTS)]
+    assert blobs.sizes(storage, wanted[1:]) is None
+    for number in range(blobs.PAGE + 1):
+        storage.write(blobs.blob(f"{number * (2**256 // (blobs.PAGE + 1)):064x}"), b"abc")
+    assert blobs.sizes(storage, wanted) is None
+    storage.remove([blobs.blob(f"{0:064x}"), blobs.blob(f"{2**256 // (blobs.PAGE + 1):064x}")])
+    known = blobs.sizes(storage, wanted)
+    assert known is not None
+    assert set(known.values()) == {3}
+    assert len(known) == blobs.PAGE - 1
+
+
+def test_many_contents_of_which_some_are_there_are_sent_once(storage, root) -> None:
+    manifest = lay(root, **{f"{number}": f"{number:05}" for number in range(100)})
+    half = Manifest(manifest.entries[::2])
+    assert storage.push(half, "d/v1").uploaded == 50
+    assert storage.push(manifest, "d/v2") == Pushed(uploaded=50, copied=100, skipped=50, bytes=250)
+    assert stored(storage, "d/v2") == content(root / "data")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.doubles.faults import Kind
 from cloudml_aws import requests
 from cloudml_aws.clients import service_model
-from cloudml_aws.double import invoking, services, wire, words
+from cloudml_aws.double import invoking, plain, services, wire, words
 from cloudml_aws.double.refusals import Refused
 from cloudml_aws.double.wire import Answer, Asked
 
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     Start = Callable[[str, list[tuple[str, str]]], Any]
 
-REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 424: "Model Error"}
+REASONS = {
+    200: "OK",
+    204: "No Content",
+    206: "Partial Content",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    424: "Model Error",
+}
 HELD_S = 120.0
 EXPIRED = "ASIAEXPIRED"
 """An access key whose session is over."""
@@ -138,6 +146,8 @@ class Front:
         account = objects.account if asked.service == "s3" else self._world.account
         if asked.operation == "CreateBucket":
             objects.forget_elsewhere(asked.parameters["BucketName"])
+        if (short := plain.answer(objects.backend, asked, environ, body)) is not None:
+            return _sent(short, start, head=asked.operation == "HeadObject")
         environ = {**environ, "wsgi.input": io.BytesIO(body), "HTTP_X_MOTO_ACCOUNT_ID": account}
         environ.setdefault("CONTENT_LENGTH", str(len(body)))
         return self._moto(environ, start)
@@ -179,8 +189,11 @@ def _answered_here(asked: Asked) -> None:
         raise Refused("UnknownOperationException", text, 501)
 
 
-def _sent(answer: Answer, start: Start) -> list[bytes]:
-    headers = {**answer.headers, "Content-Length": str(len(answer.body)), "x-amzn-RequestId": "double"}
+def _sent(answer: Answer, start: Start, *, head: bool = False) -> list[bytes]:
+    """Send an answer; of a request with HEAD it says itself how long the content is."""
+    length = {} if head else {"Content-Length": str(len(answer.body))}
+    known = {name: value for name, value in answer.headers.items() if head or name.lower() != "content-length"}
+    headers = {**known, **length, "x-amzn-RequestId": "double"}
     start(f"{answer.status} {REASONS.get(answer.status, 'Error')}", list(headers.items()))
     return [answer.body]
 

@@ -12,11 +12,11 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cloudml.doubles.listening import Connections, Handler
 from cloudml_azure.double.front import DroppedError, Front, HeldError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Server:
         self._thread.join(CLOSING_S)
 
 
-class _Listener(ThreadingTCPServer):
+class _Listener(Connections, ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
@@ -73,27 +73,7 @@ class _Listener(ThreadingTCPServer):
     def __init__(self, address: tuple[str, int], front: Front, context: ssl.SSLContext, world: World) -> None:
         self.front, self.context, self.world = front, context, world
         self.around = upstream()
-        self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
-
-    def note(self, connection: socket.socket) -> None:
-        self._open.add(connection)
-
-    def forget(self, connection: socket.socket) -> None:
-        self._open.discard(connection)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.note(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self.forget(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        for one in list(self._open):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news."""
@@ -103,11 +83,8 @@ class _Listener(ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: _Listener
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
     tunnel = ""
 
     def setup(self) -> None:
@@ -115,10 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.request = self._secured(self.request)
         super().setup()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the standard library
-        del format, args
-
-    def do_CONNECT(self) -> None:
+    def do_CONNECT(self) -> None:  # noqa: N802  a name of http.server
         """Become the host that is asked for, or a way to it."""
         host = self.path
         if not self.server.world.is_real(host):
@@ -170,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         secure = isinstance(self.connection, ssl.SSLSocket)
         url = f"http{'s' if secure else ''}://{self.tunnel or self.headers.get('Host', '')}{self._target()}"
         try:
-            answer = self.server.front.dispatch(self.command, url, dict(self.headers.items()), self._body())
+            answer = self.server.front.dispatch(self.command, url, dict(self.headers.items()), self.body())
         except (DroppedError, HeldError) as error:
             self._lose(hold=isinstance(error, HeldError))
             return
@@ -182,20 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
             return self.path
         parts = urlsplit(self.path)
         return parts.path + (f"?{parts.query}" if parts.query else "")
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return self._chunks()
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def _chunks(self) -> bytes:
-        parts = []
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(parts)
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)

@@ -181,6 +181,20 @@ class Objects:
             if meta.get(kind, real) != real:
                 text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'
                 raise Refused("invalid", text, status=400)
+        return self._write(bucket, name, bytes(content), {**meta, **sums}, conditions)
+
+    def copy(self, source: Stored, bucket: str, name: str, meta: Mapping[str, Any], **conditions: str) -> Stored:
+        """Write an object of the content of another, whose checksums are known.
+
+        Raises:
+            Refused: There is no such bucket, or a precondition does not hold.
+        """
+        sums = {"md5Hash": source.md5, "crc32c": source.crc32c}
+        return self._write(bucket, name, source.content, {**meta, **sums}, conditions)
+
+    def _write(
+        self, bucket: str, name: str, content: bytes, about: Mapping[str, Any], conditions: Mapping[str, str]
+    ) -> Stored:
         if not name or len(name.encode()) > LONGEST_NAME:
             raise Refused("required", "Required parameter: name", status=400)
         with self.lock:
@@ -188,12 +202,12 @@ class Objects:
             stored = Stored(
                 bucket=bucket,
                 name=name,
-                content=bytes(content),
+                content=content,
                 generation=next(self._generations),
                 created=self._clock.now(),
-                meta={key: meta[key] for key in KEPT if meta.get(key) is not None},
-                md5=sums["md5Hash"],
-                crc32c=sums["crc32c"],
+                meta={key: about[key] for key in KEPT if about.get(key) is not None},
+                md5=about["md5Hash"],
+                crc32c=about["crc32c"],
             )
             self._retire(bucket, name)
             self.bucket(bucket).objects.setdefault(name, []).append(stored)

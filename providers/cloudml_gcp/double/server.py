@@ -6,9 +6,10 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from cloudml.doubles.listening import Connections, Handler
 from cloudml_gcp.double import wire
 from cloudml_gcp.double.front import DroppedError, Front
 
@@ -49,44 +50,18 @@ class Server:
         self._thread.join(CLOSING_S)
 
 
-class _Listener(ThreadingHTTPServer):
+class _Listener(Connections, ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], kind: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(address, kind)
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        assert isinstance(request, socket.socket)
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        assert isinstance(request, socket.socket)
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Show what went wrong, unless it is that a client has hung up."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
-    def hang_up(self) -> None:
-        with self._lock:
-            for one in self._open:
-                with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # otherwise an answer waits 40 ms for the client's acknowledgement
-    wbufsize = -1  # head and body leave together
+class _Handler(Handler):
     front: Front
 
     def handle_one_request(self) -> None:
@@ -97,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            request = wire.request(self.command, self.path, dict(self.headers.items()), self._body())
+            request = wire.request(self.command, self.path, dict(self.headers.items()), self.body())
             answer = self.front.answer(request, self.connection)
         except DroppedError:
             with suppress(OSError):
@@ -107,16 +82,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  names of http.server
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        found = b""
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            found += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return found
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -128,6 +93,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
-
-    def log_message(self, *_: object) -> None:
-        """No line for every request."""

@@ -198,7 +198,7 @@ def _copied(world: World, request: Request, said: Mapping[str, str]) -> Stored:
     *_, bucket, _, name = request.segments
     source = world.objects.find(said["bucket"], said["object"], said.get("sourceGeneration", ""))
     about = {**source.meta, **(request.json() if request.body else {})}
-    return world.objects.put(bucket, name, source.content, about, **conditions(request))
+    return world.objects.copy(source, bucket, name, about, **conditions(request))
 
 
 def _copy(world: World, request: Request, said: Mapping[str, str]) -> Answer:

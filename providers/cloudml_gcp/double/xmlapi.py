@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import uuid
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from cloudml_gcp.double import listing, reading
-from cloudml_gcp.double.objects import when
+from cloudml_gcp.double.objects import crc32c, when
 from cloudml_gcp.double.refusals import Refused
 from cloudml_gcp.double.wire import Answer, Asked
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from cloudml_gcp.double.world import World
 
 XML = "application/xml; charset=UTF-8"
+SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+"""Google's own client looks for an upload's number in it."""
 LISTED = {"prefix": "prefix", "delimiter": "delimiter", "continuation-token": "pageToken", "max-keys": "maxResults"}
 """Words of the XML API -> those of the JSON API."""
 CODES = {
@@ -163,7 +166,7 @@ def _copy(world: World, request: Request) -> Answer:
     bucket, name = _place(request)
     from_bucket, _, from_name = unquote(request.headers["x-goog-copy-source"]).lstrip("/").partition("/")
     source = world.objects.find(from_bucket, from_name)
-    made = world.objects.put(bucket, name, source.content, source.meta, **_conditions(request))
+    made = world.objects.copy(source, bucket, name, source.meta, **_conditions(request))
     found = _xml(f"<CopyObjectResult><ETag>&quot;{made.etag}&quot;</ETag></CopyObjectResult>")
     found.headers["x-goog-generation"] = str(made.generation)
     return found
@@ -181,7 +184,7 @@ def _start(world: World, request: Request) -> Answer:
     number = uuid.uuid4().hex
     world.multiparts[number] = Multipart(bucket, name, request.headers.get("content-type", ""))
     inner = f"<Bucket>{escape(bucket)}</Bucket><Key>{escape(name)}</Key><UploadId>{number}</UploadId>"
-    return _xml(f"<InitiateMultipartUploadResult>{inner}</InitiateMultipartUploadResult>")
+    return _xml(f"<InitiateMultipartUploadResult {SPACE}>{inner}</InitiateMultipartUploadResult>")
 
 
 def _upload(world: World, request: Request) -> Multipart:
@@ -193,7 +196,9 @@ def _upload(world: World, request: Request) -> Multipart:
 
 def _part(world: World, request: Request) -> Answer:
     _upload(world, request).parts[int(request.parameters["partNumber"])] = request.body
-    return Answer(headers={"ETag": f'"{hashlib.md5(request.body, usedforsecurity=False).hexdigest()}"'})
+    etag = hashlib.md5(request.body, usedforsecurity=False)
+    sums = f"crc32c={crc32c(request.body)},md5={base64.b64encode(etag.digest()).decode()}"
+    return Answer(headers={"ETag": f'"{etag.hexdigest()}"', "x-goog-hash": sums})
 
 
 def _abort(world: World, request: Request) -> Answer:

@@ -12,6 +12,7 @@ import pytest
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from google.cloud.storage import transfer_manager
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError
 from obstore.store import GCSStore
 from vertex_cloud import BUCKET
@@ -206,3 +207,19 @@ def test_obstore_is_told_of_faults_in_xml(store, shared):
     shared.gcp.faults.refuse("storage:objects.insert", "PERMISSION_DENIED", "no")
     with pytest.raises(PermissionDeniedError, match="AccessDenied"):
         obstore.put(store, "x", b"1")
+
+
+def test_googles_client_sends_a_file_in_parts_at_once(bucket, tmp_path):
+    (tmp_path / "large").write_bytes(LARGE)
+    transfer_manager.upload_chunks_concurrently(
+        str(tmp_path / "large"), bucket.blob("parts"), chunk_size=1 << 19, worker_type=transfer_manager.THREAD
+    )
+    assert bucket.blob("parts").download_as_bytes(retry=None) == LARGE
+
+
+def test_a_copy_has_the_checksums_of_its_original(bucket, store):
+    original = upload(bucket, "original", b"content")
+    obstore.copy(store, "original", "copied by parts of the path")
+    copy = bucket.get_blob("copied by parts of the path")
+    assert (copy.md5_hash, copy.crc32c) == (original.md5_hash, original.crc32c)
+    assert copy.download_as_bytes(retry=None) == b"content"

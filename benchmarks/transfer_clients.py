@@ -1,0 +1,209 @@
+"""One transfer by one client, in a process of its own: ``python transfer_clients.py CLIENT STORE push|pull FOLDER``.
+
+What was spent is printed as JSON: seconds of the transfer (imports and sign-in are over when it begins), seconds on
+processors, the largest memory of the process in bytes, and bytes sent.
+
+The peers do what their own documentation says of many files, with the defaults of each; the stores are told by the
+environment, as a double prints it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUCKET = "cloudml"
+THREADS = 10
+"""Over files, where a client has no way of its own to many."""
+ACCOUNT_KEY = "bm90LWEtc2VjcmV0"
+CACHE = "digests.db"
+
+
+def storage(store: str) -> Any:
+    """Our storage at a store."""
+    from cloudml.storage import Storage
+
+    environ = os.environ
+    if store == "local":
+        return Storage(environ["LOCAL_STORE"])
+    if store.endswith("aws"):
+        return Storage(
+            f"s3://{BUCKET}/ours", region="eu-west-1", endpoint=environ["AWS_ENDPOINT_URL"],
+            access_key_id=environ["AWS_ACCESS_KEY_ID"], secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+            virtual_hosted_style_request=False, client_options={"allow_http": True},
+        )  # fmt: skip
+    if store.endswith("azure"):
+        return Storage(
+            f"az://{BUCKET}/ours", account_name=environ["AZURE_STORAGE_ACCOUNT_NAME"], account_key=ACCOUNT_KEY,
+            endpoint=environ["AZURE_STORAGE_ENDPOINT"], client_options={"allow_http": True},
+        )  # fmt: skip
+    host = environ["STORAGE_EMULATOR_HOST"]
+    nobody = {"private_key": "", "private_key_id": "", "client_email": "", "gcs_base_url": host, "disable_oauth": True}
+    return Storage(
+        f"gs://{BUCKET}/ours",
+        service_account_key=json.dumps(nobody),
+        base_url=host,
+        client_options={"allow_http": True},
+    )
+
+
+def cloudml(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """Ours; a push reads and hashes every file first, as the first push of a dataset does."""
+    from cloudml.storage import DigestCache, scan
+
+    there = storage(store)
+    there.exists("nothing")
+    data = os.environ.get("DATASET", folder.name)
+    if verb == "pull":
+        return lambda: there.pull(data, folder)
+    return lambda: there.push(scan(str(folder), folder, DigestCache(folder.parent / CACHE)), data)
+
+
+class Deadly:
+    """Ends this process, as SIGKILL does, when half is sent."""
+
+    def advance(self, done_bytes: int, total_bytes: int | None, label: str, /) -> None:
+        if label.startswith("sending") and done_bytes * 2 >= (total_bytes or 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """Ours, killed at the half."""
+    from cloudml.storage import DigestCache, scan
+
+    del verb
+    there = storage(store)
+    manifest = scan(str(folder), folder, DigestCache(folder.parent / CACHE))
+    return lambda: there.push(manifest, "interrupted", Deadly())
+
+
+def fetched(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """Ours, from a store to another: *folder* names what the first has."""
+    del verb
+    there = storage(store)
+    return lambda: there.fetch(str(folder).replace("s3:/", "s3://"), "copied")
+
+
+def copytree(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """What a script does by hand."""
+    del store
+    other = Path(os.environ["LOCAL_STORE"], "by-hand", folder.name if verb == "push" else os.environ["DATASET"])
+    other.parent.mkdir(parents=True, exist_ok=True)
+    return lambda: shutil.copytree(*(folder, other) if verb == "push" else (other, folder))
+
+
+def boto3(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """All files through one transfer manager, which has ten threads."""
+    import boto3
+    from s3transfer.manager import TransferManager
+
+    del store
+    client = boto3.client("s3")
+    client.list_objects_v2(Bucket=BUCKET, MaxKeys=1)
+    prefix = f"boto3/{os.environ.get('DATASET', folder.name)}/"
+
+    def push() -> None:
+        with TransferManager(client) as manager:
+            for future in [manager.upload(str(file), BUCKET, prefix + file.name) for file in sorted(folder.iterdir())]:
+                future.result()
+
+    def pull() -> None:
+        with TransferManager(client) as manager:
+            names = json.loads(os.environ["NAMES"])
+            for future in [manager.download(BUCKET, prefix + name, str(folder / name)) for name in names]:
+                future.result()
+
+    folder.mkdir(exist_ok=True)
+    return push if verb == "push" else pull
+
+
+def azure(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """A file in each of ten threads; one large file in as many requests at once."""
+    from azure.storage.blob import BlobServiceClient
+
+    del store
+    key = {"account_name": os.environ["AZURE_STORAGE_ACCOUNT_NAME"], "account_key": ACCOUNT_KEY}
+    container = BlobServiceClient(os.environ["AZURE_STORAGE_ENDPOINT"], key).get_container_client(BUCKET)
+    prefix = f"azure/{os.environ.get('DATASET', folder.name)}/"
+    names = json.loads(os.environ["NAMES"])
+    at_once = THREADS if len(names) == 1 else 1
+
+    def push(name: str) -> None:
+        with (folder / name).open("rb") as file:
+            container.upload_blob(prefix + name, file, max_concurrency=at_once, overwrite=True)
+
+    def pull(name: str) -> None:
+        with (folder / name).open("wb") as file:
+            container.download_blob(prefix + name, max_concurrency=at_once).readinto(file)
+
+    folder.mkdir(exist_ok=True)
+
+    def run() -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(push if verb == "push" else pull, names))
+
+    return run
+
+
+def google(store: str, verb: str, folder: Path) -> Callable[[], Any]:
+    """Google's transfer manager: eight processes by default; one large file in chunks at once."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud.storage import Client, transfer_manager
+
+    del store
+    bucket = Client(project="p", credentials=AnonymousCredentials()).bucket(BUCKET)
+    prefix = f"google/{os.environ.get('DATASET', folder.name)}/"
+    names = json.loads(os.environ["NAMES"])
+    folder.mkdir(exist_ok=True)
+    if len(names) == 1:
+        blob, file = bucket.blob(prefix + names[0]), str(folder / names[0])
+        if verb == "push":
+            return lambda: transfer_manager.upload_chunks_concurrently(file, blob)
+        return lambda: transfer_manager.download_chunks_concurrently(blob, file)
+    if verb == "push":
+        return lambda: transfer_manager.upload_many_from_filenames(
+            bucket, names, source_directory=str(folder), blob_name_prefix=prefix, raise_exception=True
+        )
+    return lambda: transfer_manager.download_many_to_path(
+        bucket, names, destination_directory=str(folder), blob_name_prefix=prefix, raise_exception=True
+    )
+
+
+CLIENTS = {
+    "cloudml": cloudml,
+    "killed": killed,
+    "fetched": fetched,
+    "copytree": copytree,
+    "boto3": boto3,
+    "azure": azure,
+    "google": google,
+}
+
+
+def processor() -> float:
+    own, inner = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + inner.ru_utime + inner.ru_stime
+
+
+def main(client: str, store: str, verb: str, folder: str) -> None:
+    work = CLIENTS[client](store, verb, Path(folder))
+    before, began = processor(), time.perf_counter()
+    done = work()
+    spent = {"seconds": time.perf_counter() - began, "processor": processor() - before}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({**spent, "peak": peak, "sent": getattr(done, "bytes", 0)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

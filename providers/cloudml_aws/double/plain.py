@@ -1,0 +1,269 @@
+"""The plain requests for objects, answered out of moto's own store without its server.
+
+They are most of all that are sent, and moto's server takes ten times as long for them; of a large upload it makes four
+copies in memory. Whatever says more than a plain request, is asked of a bucket with settings of its own, or would be
+refused, goes on to moto.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
+
+from cloudml_aws.double.wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cloudml_aws.double.wire import Asked
+
+SAID = frozenset({
+    "HTTP_X_AMZ_DATE", "HTTP_X_AMZ_CONTENT_SHA256", "HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM",
+    "HTTP_X_AMZ_CHECKSUM_MODE", "HTTP_X_AMZ_CHECKSUM_CRC32", "HTTP_X_AMZ_CHECKSUM_CRC32C", "HTTP_X_AMZ_CHECKSUM_SHA256",
+    "HTTP_X_AMZ_COPY_SOURCE",
+})  # fmt: skip
+"""What a plain request may say in headers of Amazon's own."""
+NOT_PLAIN = frozenset({
+    "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_DISPOSITION", "HTTP_CONTENT_LANGUAGE", "HTTP_CACHE_CONTROL", "HTTP_EXPIRES",
+    "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ORIGIN", "HTTP_CONTENT_MD5",
+})  # fmt: skip
+SETTINGS = ("is_versioned", "encryption", "object_lock_enabled", "notification_configuration", "policy", "cors")
+RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+PART = re.compile(r"<PartNumber>(\d+)</PartNumber>")
+ETAG = re.compile(r"<ETag>(?:&quot;|&#34;|\")?([0-9a-f]{32})(?:&quot;|&#34;|\")?</ETag>")
+LARGE_BYTES = 64 << 20
+"""A smaller upload in parts is put together by moto."""
+PARTS_AT_MOST = 10_000
+SMALLEST_PART = 5 << 20
+SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+
+def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) -> Answer | None:
+    """The answer to a plain request; None when moto's server is to give it."""
+    operation = OPERATIONS.get(asked.operation)
+    if operation is None or asked.service != "s3" or not _plain(asked, environ):
+        return None
+    bucket = backend.buckets.get(asked.parameters["Bucket"])
+    if bucket is None or not _as_made(bucket):
+        return None
+    try:
+        name = asked.parameters["Key"].encode("latin-1").decode("utf-8")  # as WSGI has it
+    except UnicodeError:
+        return None
+    return operation(backend, bucket, environ, body, name)
+
+
+def _plain(asked: Asked, environ: Mapping[str, Any]) -> bool:
+    query = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    return (
+        query == QUERIES.get(asked.operation, set())
+        and not NOT_PLAIN & environ.keys()
+        and all(name in SAID for name in environ if name.startswith("HTTP_X_AMZ_"))
+    )
+
+
+def _as_made(bucket: Any) -> bool:
+    """Whether nobody has set anything on a bucket."""
+    return type(bucket).__name__ == "FakeBucket" and not any(getattr(bucket, name, None) for name in SETTINGS)
+
+
+def _there(bucket: Any, key: str) -> Any:
+    """An object that is there as it was written; None otherwise."""
+    found = bucket.keys.get(key)
+    plain = found is not None and type(found).__name__ == "FakeKey" and found.storage_class == "STANDARD"
+    return found if plain else None
+
+
+def _checksum(environ: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Algorithm and value of the checksum that a request says; None where moto has to reckon it."""
+    algorithm = environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "")
+    value = environ.get(f"HTTP_X_AMZ_CHECKSUM_{algorithm}", "")
+    return None if algorithm and not value else (algorithm, value)
+
+
+def _written(key: Any, algorithm: str, value: str) -> Answer:
+    said = {f"x-amz-checksum-{algorithm.lower()}": value} if algorithm else {}
+    headers = {**said, **key.response_dict}
+    headers.pop("content-length", None)
+    return Answer(headers=headers)
+
+
+def _put(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
+    wanted_new = environ.get("HTTP_IF_NONE_MATCH")
+    checksum = _checksum(environ)
+    if checksum is None or (wanted_new and (wanted_new != "*" or bucket.keys.get(name) is not None)):
+        return None
+    algorithm, value = checksum
+    key = backend.put_object(
+        bucket.name, name, body, storage="STANDARD", etag=_md5(body), checksum_value=value or None
+    )  # fmt: skip
+    if kind := environ.get("CONTENT_TYPE"):
+        key.set_metadata({"Content-Type": kind})
+    key.set_acl(bucket.acl)
+    if algorithm:
+        key.checksum_algorithm = algorithm
+    backend.put_object_tagging(key, {})
+    return _written(key, algorithm, value)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _get(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
+    key = _there(bucket, name)
+    if key is None or "HTTP_IF_NONE_MATCH" in environ:
+        return None
+    headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes"}
+    size = key.contentsize
+    asked = environ.get("HTTP_RANGE")
+    if asked is None:
+        return Answer(headers=headers | _kept(key, environ), body=_part(key, 0, size))
+    found = RANGE.fullmatch(asked)
+    if found is None or int(found[1]) >= size:
+        return None
+    start, end = int(found[1]), min(int(found[2]) + 1 if found[2] else size, size)
+    if start >= end:
+        return None
+    headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    if end - start == size:
+        headers |= _kept(key, environ)
+    return Answer(status=206, headers=headers, body=_part(key, start, end))
+
+
+def _kept(key: Any, environ: Mapping[str, Any]) -> dict[str, str]:
+    """The checksum that an object was written with, for who asks for it."""
+    if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") != "ENABLED" or not key.checksum_algorithm:
+        return {}
+    kind = {"x-amz-checksum-type": key.checksum_type} if key.checksum_type else {}
+    parts = f"-{key.checksum_parts}" if key.checksum_type == "COMPOSITE" else ""
+    return {f"x-amz-checksum-{key.checksum_algorithm.lower()}": f"{key.checksum_value}{parts}", **kind}
+
+
+def _part(key: Any, start: int, end: int) -> bytes:
+    with key.lock:
+        key._value_buffer.seek(start)  # noqa: SLF001  moto reads all of it for every range
+        return bytes(key._value_buffer.read(end - start))  # noqa: SLF001
+
+
+def _head(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
+    key = _there(bucket, name)
+    if key is None or {"HTTP_IF_NONE_MATCH", "HTTP_RANGE"} & environ.keys():
+        return None
+    about = {**key.metadata, **key.response_dict, "Accept-Ranges": "bytes"}
+    if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED" and key.checksum_algorithm:
+        about[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = key.checksum_value
+    return Answer(headers=about)
+
+
+def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
+    said = environ["HTTP_X_AMZ_COPY_SOURCE"]
+    from_bucket, _, from_name = unquote(said).lstrip("/").partition("/")
+    source_bucket = backend.buckets.get(from_bucket)
+    if "?" in said or source_bucket is None or not _as_made(source_bucket):
+        return None
+    source = _there(source_bucket, from_name)
+    if source is None or source is bucket.keys.get(name) or source.encryption:
+        return None
+    if source.contentsize < LARGE_BYTES:
+        backend.copy_object(source, bucket.name, name)
+        key = bucket.keys[name]
+    else:
+        key = _made(backend, bucket, name, [source])
+        key.set_metadata(dict(source.metadata))
+        key.checksum_value, key.checksum_algorithm = source.checksum_value, source.checksum_algorithm
+        bucket.keys.setlist(name, [key])
+    key.set_acl(bucket.acl)
+    if not source.multipart:
+        key._etag = source.etag.strip('"')  # noqa: SLF001  the same bytes
+    kind = f"Checksum{key.checksum_algorithm}"
+    checksum = f"<{kind}>{key.checksum_value}</{kind}>" if key.checksum_value else ""
+    facts = f"<ETag>{key.etag}</ETag><LastModified>{key.last_modified_ISO8601}</LastModified>{checksum}"
+    return _xml(f"<CopyObjectResult {SPACE}>{facts}</CopyObjectResult>")
+
+
+def _made(backend: Any, bucket: Any, name: str, pieces: list[Any], **said: Any) -> Any:
+    """An object of the contents of others, copied piece by piece; it is not in the bucket yet."""
+    from moto.s3.models import FakeKey
+
+    key = FakeKey(
+        name=name, value=b"", account_id=backend.account_id, region_name=backend.region_name,
+        bucket_name=bucket.name, version_id="null", **said,
+    )  # fmt: skip
+    for piece in pieces:
+        with piece.lock:
+            piece._value_buffer.seek(0)  # noqa: SLF001  its value would be a copy in memory
+            shutil.copyfileobj(piece._value_buffer, key._value_buffer, 1 << 20)  # noqa: SLF001
+    key.contentsize = sum(piece.contentsize for piece in pieces)
+    return key
+
+
+def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, _name: str) -> Answer | None:
+    query = parse_qs(environ["QUERY_STRING"])
+    checksum = _checksum(environ)
+    upload, number = query["uploadId"][0], query["partNumber"][0]
+    if checksum is None or upload not in bucket.multiparts or "HTTP_X_AMZ_COPY_SOURCE" in environ:
+        return None
+    if not number.isdigit() or not 1 <= int(number) <= PARTS_AT_MOST:
+        return None
+    key = backend.upload_part(bucket.name, upload, int(number), body)
+    key._etag = _md5(body)  # noqa: SLF001  it is reckoned out of the file otherwise
+    return _written(key, *checksum)
+
+
+def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
+    """Put a large upload together without holding it in memory; moto does it with small ones."""
+    upload = bucket.multiparts.get(parse_qs(environ["QUERY_STRING"])["uploadId"][0])
+    text = body.decode("utf-8", "replace")
+    wanted = [*zip(map(int, PART.findall(text)), ETAG.findall(text), strict=False)]
+    if upload is None or len(wanted) != text.count("<Part>") or not _whole(upload, wanted):
+        return None
+    parts = [upload.parts[number] for number, _ in wanted]
+    md5s = b"".join(bytes.fromhex(etag) for _, etag in wanted)
+    key = _made(backend, bucket, name, parts, storage=upload.storage, etag=f"{_md5(md5s)}-{len(parts)}")
+    key.multipart = upload
+    key.set_metadata(dict(upload.metadata))
+    key.set_acl(upload.acl)
+    bucket.keys.setlist(name, [key])
+    del bucket.multiparts[upload.id]
+    backend.put_object_tagging(key, upload.tags)
+    upload.dispose()
+    return _xml(
+        f"<CompleteMultipartUploadResult {SPACE}><Bucket>{bucket.name}</Bucket>"
+        f"<ETag>{key.etag}</ETag></CompleteMultipartUploadResult>"
+    )
+
+
+def _whole(upload: Any, wanted: list[tuple[int, str]]) -> bool:
+    """Whether all parts are as they were sent, none but the last too small, and together large."""
+    parts = [upload.parts.get(number) for number, _ in wanted]
+    if not all(
+        part is not None and part.etag.strip('"') == etag for part, (_, etag) in zip(parts, wanted, strict=True)
+    ):
+        return False
+    numbers = [number for number, _ in wanted]
+    sizes = [part.contentsize for part in parts if part is not None]
+    ordered = numbers == sorted(set(numbers)) and all(size >= SMALLEST_PART for size in sizes[:-1])
+    return ordered and sum(sizes) >= LARGE_BYTES and not upload.sse_encryption and not upload.kms_key_id
+
+
+def _xml(text: str) -> Answer:
+    whole = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
+    return Answer(headers={"Content-Type": "application/xml"}, body=whole)
+
+
+QUERIES: Mapping[str, set[str]] = {
+    "UploadPart": {"uploadId", "partNumber"},
+    "CompleteMultipartUpload": {"uploadId"},
+}
+OPERATIONS: Mapping[str, Callable[[Any, Any, Mapping[str, Any], bytes, str], Answer | None]] = {
+    "CompleteMultipartUpload": _complete,
+    "CopyObject": _copy,
+    "GetObject": _get,
+    "HeadObject": _head,
+    "PutObject": _put,
+    "UploadPart": _upload_part,
+}

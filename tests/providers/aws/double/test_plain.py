@@ -1,0 +1,122 @@
+"""Requests for objects that the double answers itself: as moto's server does, which answers whatever says more."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudml.storage import Pushed, Storage, scan
+from cloudml_aws.double import BUCKET, plain
+
+OWNER = {"ExpectedBucketOwner": "111122223333"}
+"""Said beside a request, it changes nothing but that moto's server answers."""
+PASSING = {"LastModified", "ResponseMetadata", "UploadId"}
+
+
+def shown(answer):
+    """What of an answer does not pass."""
+    found = {name: value for name, value in answer.items() if name not in PASSING}
+    if "Body" in found:
+        found["Body"] = found["Body"].read()
+    if "CopyObjectResult" in found:
+        found["CopyObjectResult"] = {key: found["CopyObjectResult"][key] for key in ("ETag",)}
+    return found, answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ("put_object", {"Body": b"new"}),
+        ("put_object", {"Body": b"", "ContentType": "text/csv"}),
+        ("get_object", {}),
+        ("get_object", {"ChecksumMode": "ENABLED"}),
+        ("get_object", {"Range": "bytes=2-4"}),
+        ("get_object", {"Range": "bytes=3-"}),
+        ("get_object", {"Range": "bytes=0-99999"}),
+        ("head_object", {}),
+        ("head_object", {"ChecksumMode": "ENABLED"}),
+        ("copy_object", {"CopySource": f"{BUCKET}/source é+ x"}),
+    ],
+)
+def test_both_ways_give_the_same_answer(cloud, operation, said) -> None:
+    def laid(key):
+        cloud.s3.put_object(
+            Bucket=BUCKET, Key=key, Body=b"0123456789", Metadata={"who": "me"}, ContentType="text/plain"
+        )
+
+    laid("source é+ x")
+    answers = []
+    for key, owner in (("at é+ 1", {}), ("at é+ 2", OWNER)):
+        laid(key)
+        answers.append(shown(getattr(cloud.s3, operation)(Bucket=BUCKET, Key=key, **said, **owner)))
+        answers.append(shown(cloud.s3.get_object(Bucket=BUCKET, Key=key, **OWNER)))
+    assert answers[:2] == answers[2:]
+
+
+@pytest.mark.parametrize("said", [{"Key": "missing"}, {"Key": "a", "Range": "bytes=50-60"}])
+def test_what_is_refused_is_refused_by_moto(cloud, said) -> None:
+    cloud.s3.put_object(Bucket=BUCKET, Key="a", Body=b"1")
+    codes = []
+    for owner in ({}, OWNER):
+        with pytest.raises(ClientError) as refusal:
+            cloud.s3.get_object(Bucket=BUCKET, **said, **owner)
+        codes.append(refusal.value.response["Error"]["Code"])
+    assert codes[0] == codes[1]
+
+
+def test_a_bucket_that_keeps_versions_is_motos(cloud) -> None:
+    cloud.s3.create_bucket(Bucket="versions", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    cloud.s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    first = cloud.s3.put_object(Bucket="versions", Key="a", Body=b"1")["VersionId"]
+    cloud.s3.put_object(Bucket="versions", Key="a", Body=b"2")
+    assert cloud.s3.get_object(Bucket="versions", Key="a", VersionId=first)["Body"].read() == b"1"
+
+
+@pytest.mark.parametrize("large", [plain.SMALLEST_PART, 1 << 40])
+def test_an_upload_in_parts_is_put_together(cloud, monkeypatch, large) -> None:
+    monkeypatch.setattr(plain, "LARGE_BYTES", large)
+    parts = [os.urandom(plain.SMALLEST_PART), b"the end"]
+    upload = cloud.s3.create_multipart_upload(Bucket=BUCKET, Key="big", Metadata={"who": "me"})["UploadId"]
+    about = {"Bucket": BUCKET, "Key": "big", "UploadId": upload}
+    tags = [
+        {"PartNumber": number, "ETag": cloud.s3.upload_part(**about, PartNumber=number, Body=part)["ETag"]}
+        for number, part in enumerate(parts, 1)
+    ]
+    with pytest.raises(ClientError, match="InvalidPart"):
+        cloud.s3.complete_multipart_upload(**about, MultipartUpload={"Parts": [{**tags[0], "ETag": "0" * 32}]})
+    done = cloud.s3.complete_multipart_upload(**about, MultipartUpload={"Parts": tags})
+    found = cloud.s3.get_object(Bucket=BUCKET, Key="big")
+    assert found["Body"].read() == b"".join(parts)
+    assert (found["ETag"], found["Metadata"]) == (done["ETag"], {"who": "me"})
+    assert done["ETag"].strip('"').endswith("-2")
+    cloud.s3.copy_object(Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/big")
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == b"".join(parts)
+    assert not cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+
+
+def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:
+    storage = Storage(
+        f"s3://{BUCKET}/pushed", region="eu-west-1", endpoint=cloud.aws.url, virtual_hosted_style_request=False,
+        access_key_id="key", secret_access_key="secret", client_options={"allow_http": True},
+    )  # fmt: skip
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(100):
+        (data / str(number)).write_text(str(number))
+
+    def push():
+        before = len(cloud.aws.requests)
+        pushed = storage.push(scan("data", tmp_path), "d")
+        asked = [seen.operation for seen in cloud.aws.requests[before:]]
+        return pushed, {operation: asked.count(operation) for operation in asked}
+
+    pushed, asked = push()
+    assert pushed.uploaded == 100
+    assert asked == {"GetObject": 1, "ListObjectsV2": 2, "PutObject": 101, "CopyObject": 100}
+    (data / "7").write_text("another")
+    pushed, asked = push()
+    assert pushed == Pushed(uploaded=1, copied=1, skipped=99, bytes=7)
+    assert asked.keys() == {"GetObject", "HeadObject", "DeleteObjects", "ListObjectsV2", "PutObject", "CopyObject"}
+    assert sum(asked.values()) <= 8

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = 12
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For every server: one worker is one core's worth, and threads that spin while they wait would disturb the others."""
-PATIENCE_S = 60
+PATIENCE_S = 180
 TOKEN = "geheim"
 TRAIN = """
 import sys, numpy

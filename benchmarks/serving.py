@@ -219,8 +219,11 @@ def main() -> None:
                 with place(kind) as models:
                     side_by_side(area, client, models, kind, said)
             if not said.no_workers:
-                with place("forest") as models:
-                    shared(area, client, models, said)
+                try:
+                    with place("forest") as models:
+                        shared(area, client, models, said)
+                except RuntimeError as error:  # what is measured is kept
+                    area.leave_out(f"{WORKERS} workers", f"a server did not start: {str(error)[-200:]}")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def test_a_caller_who_goes_before_the_body_is_there_is_asked_nothing(predictor) 
         return {"type": "http.disconnect"}
 
     app = predictor(SUM)
-    assert asked(app, gone)[0] == 400
+    assert asked(app, gone) == (400, b"")
     assert "cloudml_batch_rows_sum 0.0" in get(app, "/metrics").text
 
 

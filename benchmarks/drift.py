@@ -4,7 +4,7 @@ python benchmarks/drift.py [--rounds 5] [--peer-rounds 1] [--million 10]
 
 The flights of the first half of 2013 are repeated to the asked number of rows, and those of the second half too; each
 side is one Parquet file as pyarrow writes it. Every case is a process of its own, and its start is part of its time.
-The memory is the largest that the process had. A side ten times as long is written for its figure and then removed.
+The memory is the largest that the process had. A capture ten times as long is written for its figure and then removed.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def hours(side: Path, folder: Path) -> list[Path]:
 
 def analysis(folder: Path, baseline: Path, capture: Path, **more: Any) -> list[str | Path]:
     """The command of a run of a monitor, as a job starts it."""
-    description = folder / f"{baseline.stem}-{capture.stem}.json"
+    description = folder / f"{baseline.stem}-{capture.stem}{'-kept' if 'kept' in more else ''}.json"
     told = {"baseline": [str(baseline)], "capture": [str(capture)], "format": "table", "checks": CHECKS, **more}
     description.write_text(json.dumps(told), "utf-8")
     return [PYTHON, "-m", "cloudml.profile", description]
@@ -169,18 +169,24 @@ def beside_evidently(area: measuring.Area, command: Sequence[str | Path], sides:
 
 
 def growing(area: measuring.Area, folder: Path, sides: Sides, short: list[Spent]) -> None:
-    """The memory of a run over sides ten times as long."""
-    long = Sides(folder / "long-baseline.parquet", folder / "long-current.parquet")
-    for path, to in zip(sides.paths, long.paths, strict=True):
-        lengthened(path, to, TIMES)
-    spent = child(analysis(folder, *long.paths))
-    for path in long.paths:
-        path.unlink()
+    """The memory of a run over a capture ten times as long."""
+    long = folder / "long.parquet"
+    lengthened(sides.current, long, TIMES)
+    spent = child(analysis(folder, sides.baseline, long))
+    long.unlink()
     peaks = [one.peak / MB for one in short]
     area.add(row("peak memory", "MB", peaks, at_most(600)))
-    name = "the same with a tenth of the rows"
-    area.add(row("peak memory of ten times the rows", "MB", [spent.peak / MB], at_most(1.1), **{name: [max(peaks)]}))
-    area.add(row("time of ten times the rows", "s", [spent.seconds]))
+    name = "a tenth of its rows"
+    area.add(
+        row(
+            "peak memory of a capture of ten times the rows",
+            "MB",
+            [spent.peak / MB],
+            at_most(1.1),
+            **{name: [max(peaks)]},
+        )
+    )
+    area.add(row("time of a capture of ten times the rows", "s", [spent.seconds]))
 
 
 def hourly(area: measuring.Area, folder: Path, sides: Sides, rounds: int) -> None:

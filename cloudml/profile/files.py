@@ -113,7 +113,7 @@ def _column(path: Path, metadata: pq.FileMetaData, field: pa.Field, kind: Kind |
     counter = ColumnCounter(kind)
     texts = [field.name] if pt.is_string(field.type) else None
     with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts) as file:
-        for batch in file.iter_batches(reading.ROWS, columns=[field.name], use_threads=False):
+        for batch in reading.groups(file, [field.name], threads=False):
             counter.add(batch.column(0))
     return counter.column()
 

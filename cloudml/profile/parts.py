@@ -2,7 +2,8 @@
 
 A part is some files of one folder that follow each other, a few megabytes together or one large file. Its profile is
 kept in a file of its own, under a name that comes from where the part begins, with a digest of what the files are
-called and hold. A part of which anything differs, a file that was edited or came late included, is profiled again.
+called and hold, and a stamp that spares reading them where they lie as they lay. A part of which anything differs, a
+file that was edited or came late included, is profiled again.
 
 The profile of the whole is the merge of its parts in their order, kept or not, so that it is the same, bit for bit.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import zlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 FORMAT = "cloudml-part/1"
 """Changes when the same files would give another profile."""
+
+SETTLED_NS = 2_000_000_000
+"""A file that changed later than so long ago is known by its digest alone."""
 
 BYTES = 4 << 20
 """A part ends with the file that brings it to so many bytes."""
@@ -104,6 +109,19 @@ class Group:
         """What stands for the part in the name of a file."""
         return hashlib.sha256(self.names[0].encode()).hexdigest()[:32]
 
+    def stamp(self) -> list[list[Any]]:
+        """Changes when a file is written, moved or replaced; where it is the same, nothing of the file is read.
+
+        The time of the last change of status is the system's own: no program can set it back.
+        """
+        found = zip(self.names, (path.stat() for path in self.paths), strict=True)
+        return [[name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino] for name, stat in found]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the files changed long enough ago for another change to have another time."""
+        return max(path.stat().st_ctime_ns for path in self.paths) < time.time_ns() - SETTLED_NS
+
     def digest(self, setting: str) -> str:
         """Changes with a file's name or content, and with how the files are read."""
         whole = hashlib.sha256(f"{FORMAT}\0{setting}".encode())
@@ -160,12 +178,17 @@ class Shelf:
             make: Reads them.
             fits: What a kept part gives now; None when it is to be made anew.
         """
-        name, digest = self._name(group), group.digest(setting)
-        known = self._read(name, digest)
+        name, stamp = self._name(group), [setting, *group.stamp()]
+        document = self._read(name)
+        same = document is not None and document.get("stamp") == stamp
+        digest = document["digest"] if document is not None and same else group.digest(setting)
+        known = _known(document, digest)
         found = fits(known) if known else None
+        new = found is None
         if found is None:
-            found = make()
-            self._write(name, {"digest": digest, **found.as_json()})
+            found = known = make()
+        if known and (new or (not same and self.known == self.kept)):
+            self._write(name, {"digest": digest, "stamp": stamp if group.settled else None, **known.as_json()})
         return found
 
     def tidy(self, groups: Iterable[Group]) -> None:
@@ -179,18 +202,26 @@ class Shelf:
     def _name(self, group: Group) -> str:
         return f"{self.side}-{group.slot}.json"
 
-    def _read(self, name: str, digest: str) -> Part | None:
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
             document = json.loads((self.known / name).read_text(encoding="utf-8"))
-            return from_json(document) if document["digest"] == digest else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error, SpecError):
+        except (OSError, ValueError):
             return None  # none is kept, or it was damaged: the files themselves are there
+        return document if isinstance(document, dict) and "digest" in document else None
 
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
         self.kept.mkdir(parents=True, exist_ok=True)
         hidden = self.kept / f".{name}.{os.getpid()}"
         hidden.write_text(json.dumps(document, allow_nan=False, ensure_ascii=False), encoding="utf-8")
         hidden.replace(self.kept / name)
+
+
+def _known(document: Mapping[str, Any] | None, digest: str) -> Part | None:
+    """The part in what was kept; None when that is of other files, or damaged."""
+    try:
+        return from_json(document) if document and document["digest"] == digest else None
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error, SpecError):
+        return None
 
 
 def merged(

@@ -28,6 +28,7 @@ ROWS = 65_536
 LINES = 4_096
 """Lines of a batch of JSON."""
 
+_AT_ONCE = 8 * ROWS
 _CSV_BLOCK = 4 << 20
 
 Kinds = Mapping[str, Kind]
@@ -103,7 +104,19 @@ def lines(path: Path) -> Iterator[list[str]]:
 
 def parquet(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=ROWS, columns=columns)
+        yield from groups(file, columns)
+
+
+def groups(file: pq.ParquetFile, columns: list[str] | None, *, threads: bool = True) -> Iterator[pa.RecordBatch]:
+    """The rows of some groups after those of others: asked for all at once, pyarrow holds all that it has read."""
+    pending: list[int] = []
+    rows = 0
+    for number in range(file.num_row_groups):
+        pending.append(number)
+        rows += file.metadata.row_group(number).num_rows
+        if rows >= _AT_ONCE or number == file.num_row_groups - 1:
+            yield from file.iter_batches(ROWS, row_groups=pending, columns=columns, use_threads=threads)
+            pending, rows = [], 0
 
 
 def _opened(path: Path) -> IO[str]:

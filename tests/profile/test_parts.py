@@ -114,6 +114,26 @@ def test_an_edited_file_is_seen_even_when_its_time_and_size_say_nothing(here):
     assert report(here) == report(here, kept=None)
 
 
+def test_a_file_that_lies_as_it_lay_is_not_even_read_and_an_edited_one_is(here, monkeypatch):
+    monkeypatch.setattr(parts, "SETTLED_NS", 0)
+    path = hour(here, 0)
+    report(here)
+    document = json.loads(kept(here)[0].read_text("utf-8"))
+    kept(here)[0].write_text(json.dumps({**document, "digest": "another"}), "utf-8")
+    overstate(kept(here)[0])
+    assert rows(report(here)) == ROWS + 1_000
+    before = path.stat()
+    hour(here, 0, delay=3)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert report(here) == report(here, kept=None)
+
+
+def test_a_file_that_changed_just_now_is_known_by_its_digest_alone(here):
+    hour(here, 0)
+    report(here)
+    assert json.loads(kept(here)[0].read_text("utf-8"))["stamp"] is None
+
+
 def test_a_file_that_comes_late_is_seen(here):
     hour(here, 1)
     hour(here, 3)

@@ -208,6 +208,8 @@ class Provider:
     """Holds a plan against the vendor's own contract before any of it is sent; raises SpecError. May load an SDK."""
     sleep: Callable[[float], None] | None = None
     """How to let time pass between two looks, in seconds; a double with a clock of its own brings one."""
+    double: Any = field(default=None, repr=False)
+    """What answers in a rehearsal: its `requests`, `faults` and `clock`; None where a service does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

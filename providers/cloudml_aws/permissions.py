@@ -298,6 +298,11 @@ def values(settings: AwsSettings, places: Places) -> dict[str, str]:
     }
 
 
+def granted_to_caller(settings: AwsSettings) -> frozenset[str]:
+    """The actions that this target's caller has."""
+    return frozenset(action for one in needed(CALLER, settings) for action in one.actions)
+
+
 def needed(permissions: Iterable[Permission], settings: AwsSettings) -> Iterator[Permission]:
     """Those that this target needs."""
     return (one for one in permissions if not one.only_with or getattr(settings, one.only_with))

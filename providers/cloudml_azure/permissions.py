@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml_azure.requests import ROUTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -116,10 +118,44 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "PutBlockList": (f"{BLOBS}/blobs/write",),
     "DeleteBlob": (f"{BLOBS}/blobs/delete",),
     "Batch": (f"{BLOBS}/blobs/delete",),
+    "Runs_GetDetails": (f"{ML}/experiments/runs/read",),
+    "Runs_Get": (f"{ML}/experiments/runs/read",),
+    "Permissions_List": ("Microsoft.Authorization/permissions/read",),
+    "Operations_Status": (),
+    "Discovery_Get": (),
+    "Score": (),
 }
-"""The data actions of operations of storage."""
+"""The data actions of operations of storage, and the actions of what is no resource of the workspace.
+
+Who may make something may look at how it goes on, anybody may read where the workspace's data planes are, and whoever
+has an endpoint's key may ask it.
+"""
+VERBS: Mapping[str, str] = {"GET": "read", "PUT": "write", "DELETE": "delete", "POST": "action"}
 IMPLIED = frozenset({f"{BLOBS}/blobs/add/action"})
-"""Actions that no operation of ours is called after."""
+"""Actions that no operation of ours is called after: storage may ask for it where a blob is new."""
+
+
+def actions_of(operation: str) -> tuple[str, ...]:
+    """The actions that an operation, ``Jobs_Cancel``, asks for: those of its path and its verb.
+
+    Args:
+        operation: With or without the service, as in ``ml:Jobs_Cancel``.
+
+    Raises:
+        KeyError: No request of cloudml is called so.
+    """
+    name = operation.rpartition(":")[2]
+    if name in OPERATIONS:
+        return OPERATIONS[name]
+    route = ROUTES[name]
+    kinds = [part for part in route.path.split("/") if part and not part.startswith("{")]
+    whole = kinds[1:] if kinds[:1] == ["providers"] else [ML, *kinds]
+    return ("/".join([*whole, VERBS[route.method]]),)
+
+
+def granted_to_caller(settings: AzureSettings) -> frozenset[str]:
+    """The actions that this target's caller has."""
+    return frozenset(action for one in needed(CALLER, settings) for action in one.actions)
 
 
 def needed(permissions: Iterable[Permission], settings: AzureSettings) -> Iterator[Permission]:

@@ -113,6 +113,43 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "cloudscheduler:DeleteJob": ("cloudscheduler.jobs.delete",),
 }
 """The permissions that operations ask for; who may make an operation may look at it."""
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "storage:objects.insert": ("storage.objects.create",),
+    "storage:objects.get": ("storage.objects.get",),
+    "storage:objects.list": ("storage.objects.list",),
+    "storage:objects.copy": ("storage.objects.get", "storage.objects.create"),
+    "storage:objects.delete": ("storage.objects.delete",),
+    "storage:batch": ("storage.objects.delete",),
+    "storage:uploads.start": ("storage.objects.create",),
+    "storage:uploads.part": ("storage.objects.create",),
+    "storage:buckets.get": ("storage.buckets.get",),
+    "logging:entries.list": ("logging.logEntries.list",),
+    "cloudscheduler:jobs.create": ("cloudscheduler.jobs.create",),
+    "cloudscheduler:jobs.get": ("cloudscheduler.jobs.get",),
+    "cloudscheduler:jobs.patch": ("cloudscheduler.jobs.update",),
+    "cloudscheduler:jobs.delete": ("cloudscheduler.jobs.delete",),
+}
+"""The same of methods of REST, under which requests arrive; what obstore sends in batches, it removes."""
+IMPLIED = frozenset({"iam.serviceAccounts.actAs", "aiplatform.models.get"})
+"""What no request of ours is called after: services ask for it on the way.
+
+What runs as an account is made by somebody who may act as it, and a deployment names a model, which its caller should
+be allowed to see.
+"""
+
+
+def actions_of(operation: str) -> tuple[str, ...]:
+    """The permissions that an operation asks for, ``aiplatform:GetCustomJob`` or ``logging:entries.list``.
+
+    Raises:
+        KeyError: No request of cloudml is called so.
+    """
+    return METHODS[operation] if operation in METHODS else OPERATIONS[operation]
+
+
+def granted_to_caller(settings: GcpSettings) -> frozenset[str]:
+    """The permissions that this target's caller has."""
+    return frozenset(name for one in needed(CALLER, settings) for name in one.names)
 
 
 def needed(permissions: Iterable[Permission], settings: GcpSettings) -> Iterator[Permission]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sample import SETTINGS
@@ -16,6 +17,9 @@ from cloudml.targets import resolve
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from cloudml.seam import Provider
+    from cloudml.targets import Target
 
 PROJECT = "conform"
 
@@ -68,9 +72,27 @@ def project_folder(folder: Path) -> Path:
 
 @contextmanager
 def connected(provider_name: str, root: Path) -> Iterator[Client]:
-    """The SDK's client over that provider, with nothing there yet and nothing left behind."""
+    """The SDK's client over that provider, with nothing there yet and nothing left behind.
+
+    In the end nothing was asked of the provider's double that the provider's own table of permissions does not grant.
+    """
     spec = ProjectSpec(project=PROJECT, targets={"there": {"provider": provider_name, **settings(provider_name)}})
     target = resolve(spec, "there", environ={})
     assert target.plugin.rehearse, f"{provider_name} has nothing to rehearse on"
     with target.plugin.rehearse(target.settings, Context(root=root, project=PROJECT)) as provider:
         yield Client(Session(spec, root, target, provider))
+        assert ungranted(target, provider) == {}
+
+
+def ungranted(target: Target, provider: Provider) -> dict[str, set[str]]:
+    """Operation to the permissions that it needs and the caller is not granted; nothing where there is no double.
+
+    What containers and schedules ask is looked at as well, as if the caller had asked: the doubles let all of them in
+    by the same key, and none of them sends what a caller may not.
+    """
+    if provider.double is None:
+        return {}
+    permissions = import_module(f"cloudml_{target.plugin.name}.permissions")
+    granted = permissions.granted_to_caller(target.settings)
+    names = {one.name for one in provider.double.requests}
+    return {name: lacks for name in sorted(names) if (lacks := {*permissions.actions_of(name)} - granted)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cloudml_aws.double import KEY, SECRET, double
@@ -24,4 +25,4 @@ def rehearse(settings: AwsSettings, context: Context) -> Iterator[Provider]:
         region=settings.region, account=settings.account, role_arn=settings.role_arn, bucket=settings.bucket
     ) as aws:
         clients = Clients(settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
-        yield provider(clients, context)
+        yield replace(provider(clients, context), double=aws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cloudml_azure.double import double
@@ -30,4 +31,4 @@ def rehearse(settings: AzureSettings, context: Context) -> Iterator[Provider]:
             blob_endpoint=azure.blob_url,
             sleep=azure.clock.sleep,
         )
-        yield provider(clients, context)
+        yield replace(provider(clients, context), double=azure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def rehearse(settings: GcpSettings, context: Context) -> Iterator[Provider]:
         bucket=settings.bucket,
     ) as gcp:
         clients = Clients(settings, endpoint=gcp.url, credentials=signed_in(gcp), sleep=gcp.clock.sleep)
-        yield provider(clients, context)
+        yield replace(provider(clients, context), double=gcp)
 
 
 def signed_in(gcp: Double) -> Any:

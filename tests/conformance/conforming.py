@@ -87,12 +87,12 @@ def connected(provider_name: str, root: Path) -> Iterator[Client]:
 def ungranted(target: Target, provider: Provider) -> dict[str, set[str]]:
     """Operation to the permissions that it needs and the caller is not granted; nothing where there is no double.
 
-    What containers and schedules ask is looked at as well, as if the caller had asked: the doubles let all of them in
-    by the same key, and none of them sends what a caller may not.
+    What containers ask with credentials of their own is left out. What they ask of storage without any, and what
+    schedules ask at Azure and GCP, the doubles do not tell from the caller's: it is held to the caller's list too.
     """
     if provider.double is None:
         return {}
     permissions = import_module(f"cloudml_{target.plugin.name}.permissions")
     granted = permissions.granted_to_caller(target.settings)
-    names = {one.name for one in provider.double.requests}
+    names = {one.name for one in provider.double.requests if not one.inside}
     return {name: lacks for name in sorted(names) if (lacks := {*permissions.actions_of(name)} - granted)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sample import SETTINGS
 
-from cloudml.errors import PermissionDeniedError
+from cloudml.errors import PermissionDeniedError, RunFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cloudml.doubles.faults import Faults
     from cloudml.errors import CloudMLError
+    from cloudml.events import Event
     from cloudml.session import Session
 
 TRAIN = """
@@ -159,6 +160,17 @@ def resumes(session: Session, times: int = 1) -> None:
     told = [line for line in lines if "step" in line]
     stops = [(f"told to stop at step {step}", f"resumed at step {step + 1}") for step in range(times)]
     assert told == ["began at step 0", *(line for pair in stops for line in pair)]
+
+
+def is_stopped(session: Session) -> None:
+    """The job is stopped while it waits for machines: an `up` says so."""
+
+    def stop(event: Event) -> None:
+        if event.state == "queued":
+            session.provider.jobs.cancel(event.name)
+
+    with pytest.raises(RunFailedError, match="cancelled"):
+        session.up(("jobs.train",), listener=stop)
 
 
 def converges(session: Session) -> None:

@@ -14,6 +14,7 @@ from cloudml.doubles.faults import Kind
 from cloudml_aws import requests
 from cloudml_aws.clients import service_model
 from cloudml_aws.double import invoking, plain, services, wire, words
+from cloudml_aws.double.hosts import INSIDE
 from cloudml_aws.double.refusals import Refused
 from cloudml_aws.double.wire import Answer, Asked
 
@@ -46,12 +47,17 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came; what it was about as faults know it."""
+    """A request that came; what it was about as faults know it.
+
+    Attributes:
+        inside: Whether a container or a schedule asked.
+    """
 
     service: str
     operation: str
     parameters: Mapping[str, Any]
     about: str = ""
+    inside: bool = False
 
     @property
     def name(self) -> str:
@@ -73,7 +79,8 @@ class Front:
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         body = _body(environ)
         asked = wire.read(environ, body)
-        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about))
+        inside = asked.access_key == INSIDE
+        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about, inside))
         fault = self._world.faults.strike(asked.name, asked.about)
         if fault is not None and (early := self._fail(asked, fault)) is not None:
             return _sent(early, start)
@@ -99,7 +106,7 @@ class Front:
     def send(self, service: str, operation: str, parameters: dict[str, Any]) -> str:
         """Send a request from within, as a schedule does; what was answered."""
         asked = Asked(service=service, operation=operation, parameters=parameters)
-        self.seen.append(Seen(service, operation, parameters, asked.about))
+        self.seen.append(Seen(service, operation, parameters, asked.about, inside=True))
         fault = self._world.faults.strike(asked.name, asked.about)
         early = self._fail(asked, fault) if fault is not None else None
         answer = early or self.answer(asked)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cloudml_aws.double.world import World
 
 ROOT = "/opt/ml"
+INSIDE = "ASIACLOUDMLINSIDE"
+"""The access key of the role that containers run with."""
 
 
 def start(
@@ -52,4 +54,4 @@ def end(world: World, host: Host) -> None:
 def surroundings(world: World, *, isolated: bool) -> dict[str, str]:
     """What SageMaker sets in every container; without a network no credentials help."""
     region = {"AWS_REGION": world.region, "AWS_DEFAULT_REGION": world.region}
-    return region if isolated else {**region, **world.environ}
+    return region if isolated else {**region, **world.environ, "AWS_ACCESS_KEY_ID": INSIDE}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles.faults import Kind
 from cloudml_azure.double import contracts, storage, wire
-from cloudml_azure.double.identity import CLIENT, OBJECT
+from cloudml_azure.double.identity import CLIENT, OBJECT, of_run
 from cloudml_azure.double.refusals import Refused, not_found
 from cloudml_azure.double.routes import OPEN
 from cloudml_azure.double.services import TABLE
@@ -45,6 +45,7 @@ class Seen:
         service: ``ml``, ``blob``, ``history``, ``mlflow``, ``scoring`` and so on.
         operation: As in Azure's own description of the service, such as ``Jobs_CreateOrUpdate``.
         body: Of JSON, the document; else None.
+        inside: Whether a job's container asked, with the token of its run.
     """
 
     service: str
@@ -54,6 +55,7 @@ class Seen:
     query: Mapping[str, str]
     body: Any
     about: str = ""
+    inside: bool = False
 
     @property
     def name(self) -> str:
@@ -112,9 +114,8 @@ class Front:
                 document = asked.json()
             except Refused:
                 document = None
-        self.seen.append(
-            Seen(asked.service, asked.operation, asked.method, asked.path, asked.query, document, asked.about)
-        )
+        what = (asked.service, asked.operation, asked.method, asked.path, asked.query, document, asked.about)
+        self.seen.append(Seen(*what, inside=of_run(asked.headers.get("authorization", ""))))
 
     def _answer(self, asked: Asked, found: Route | None) -> Answer:
         try:

@@ -126,6 +126,14 @@ class Identity:
             )
 
 
+def of_run(header: str) -> bool:
+    """Whether a header brings the token of a run, which its containers have."""
+    try:
+        return "run" in decoded(header.removeprefix("Bearer "))
+    except Refused:
+        return False
+
+
 def sas(hours: float = 8.0, permissions: str = "racwdl") -> str:
     """A token that opens a container for a while."""
     expiry = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -151,7 +151,7 @@ def _metadata(world: World, request: Request, _said: Mapping[str, Any]) -> Answe
     place = request.path.removeprefix("/computeMetadata/v1").strip("/")
     account = {"email": world.account, "aliases": ["default"], "scopes": [SCOPE]}
     if place in {"instance/service-accounts/default/token", f"instance/service-accounts/{world.account}/token"}:
-        return _told(as_json(world.tokens.grant()))
+        return _told(as_json(world.tokens.grant(inside=True)))
     if place in {"instance/service-accounts/default", f"instance/service-accounts/{world.account}"}:
         return _told(as_json(account))
     texts = {

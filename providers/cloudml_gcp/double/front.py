@@ -34,12 +34,17 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came; what it was about as faults know it."""
+    """A request that came; what it was about as faults know it.
+
+    Attributes:
+        inside: Whether it came with a token that the metadata server gave to a container.
+    """
 
     service: str
     operation: str
     parameters: Mapping[str, Any]
     about: str = ""
+    inside: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +69,7 @@ class Front:
             service, asked = self._told_apart(request)
             if asked is None:
                 return wire.NOWHERE
-            fault = self.struck(asked)
+            fault = self.struck(asked, request.headers.get("authorization", ""))
             found = self._answered(service, request, asked, fault)
         except Refused as refusal:
             return wire.error(refusal)
@@ -85,9 +90,10 @@ class Front:
         except Refused as refusal:
             return service.refused(request, refusal)
 
-    def struck(self, asked: Asked) -> Fault | None:
+    def struck(self, asked: Asked, token: str = "") -> Fault | None:
         """Write a request down; the fault that strikes it."""
-        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about))
+        inside = self._world.tokens.inside(token)
+        self.seen.append(Seen(asked.service, asked.operation, asked.parameters, asked.about, inside))
         return self._world.faults.strike(asked.name, asked.about)
 
     def fail(self, fault: Fault | None, asked: Asked) -> None:

@@ -54,6 +54,7 @@ class Tokens:
     def __init__(self, clock: Clock, project: str, account: str) -> None:
         self._clock, self._project, self.account = clock, project, account
         self._ends: dict[str, float] = {}
+        self._inside: set[str] = set()
 
     def file(self, url: str) -> dict[str, Any]:
         """The key file of the service account; what leads obstore and google-auth to the double stands in it."""
@@ -71,9 +72,11 @@ class Tokens:
             "disable_oauth": True,
         }
 
-    def grant(self) -> dict[str, Any]:
-        """A new access token, as the token endpoint and the metadata server answer it."""
+    def grant(self, *, inside: bool = False) -> dict[str, Any]:
+        """A new access token, as the token endpoint answers it, and *inside* of a container the metadata server."""
         token = f"ya29.double.{secrets.token_urlsafe(24)}"
+        if inside:
+            self._inside.add(token)
         self._ends[token] = self._clock.seconds() + LIFE_S
         return {"access_token": token, "expires_in": LIFE_S, "token_type": "Bearer"}
 
@@ -88,6 +91,10 @@ class Tokens:
         if not self._signed(form.get("assertion", "")):
             raise Refused("invalid_grant", "Invalid JWT Signature.")
         return self.grant()
+
+    def inside(self, header: str) -> bool:
+        """Whether a request comes with the token of a container."""
+        return header.partition(" ")[2] in self._inside
 
     def expire(self) -> None:
         """End every token that was given out."""

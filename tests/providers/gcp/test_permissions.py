@@ -78,6 +78,7 @@ def life(gcp: Double, root: Path) -> None:
     changed(session)
     (root / "train.py").write_text(TRAIN.replace("VERSION", "3"))
     is_stopped(session)
+    without_the_default_version(session)
     session.down()
 
 
@@ -86,6 +87,14 @@ def changed(session: Session) -> None:
     (session.root / "train.py").write_text(TRAIN.replace("VERSION", "2"))
     watch = session.spec.monitors["w"].model_copy(update={"schedule": "30 * * * *"})
     replace(session, spec=session.spec.model_copy(update={"monitors": {"w": watch}})).up()
+
+
+def without_the_default_version(session: Session) -> None:
+    """The newest version goes, which is the default one, while there is another; `down` meets them in any order."""
+    (endpoint,) = session.provider.endpoints.list("life")
+    session.provider.endpoints.delete(endpoint.name)
+    _, newest = session.provider.models.list("life")
+    session.provider.models.delete(newest.name)
 
 
 def test_what_is_sent_is_granted_and_what_is_granted_is_sent(gcp: Double, tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def connected(provider_name: str, root: Path) -> Iterator[Client]:
     assert target.plugin.rehearse, f"{provider_name} has nothing to rehearse on"
     with target.plugin.rehearse(target.settings, Context(root=root, project=PROJECT)) as provider:
         yield Client(Session(spec, root, target, provider))
-        assert ungranted(target, provider) == {}
+        lacking = ungranted(target, provider)
+        assert not lacking, f"permissions.py of {provider_name} does not grant {lacking}"
 
 
 def ungranted(target: Target, provider: Provider) -> dict[str, set[str]]:

@@ -21,6 +21,14 @@ print(sorted(os.listdir("/opt/ml/input/data/train")))
 print(os.environ["TRAINING_JOB_NAME"], os.environ["AWS_REGION"], os.environ["GIVEN"])
 """
 
+ASK = """
+import os, urllib.request
+scope = os.environ["AWS_ACCESS_KEY_ID"] + "/20260101/eu-west-1/s3/aws4_request"
+signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+place = os.environ["AWS_ENDPOINT_URL"] + "/cloudml-double/from/inside"
+urllib.request.urlopen(urllib.request.Request(place, b"1", {"Authorization": signed}, method="PUT"))
+"""
+
 
 def channel(name, uri, **said):
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, **said}
@@ -45,6 +53,14 @@ def test_the_folder_of_a_job_is_as_sagemaker_lays_it_out(cloud):
         "['a.csv', 'deep']",
         "job eu-west-1 yes",
     ]
+
+
+def test_what_a_container_asks_is_told_from_what_its_caller_asks(cloud):
+    cloud.put("from/outside", b"1")
+    cloud.train(ASK)
+    assert cloud.trained()["TrainingJobStatus"] == "Completed"
+    puts = {one.parameters["Key"]: one.inside for one in cloud.aws.requests if one.operation == "PutObject"}
+    assert (puts["from/outside"], puts["from/inside"]) == (False, True)
 
 
 def test_outputs_land_uncompressed_where_aws_puts_them(cloud):

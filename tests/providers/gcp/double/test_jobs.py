@@ -103,6 +103,8 @@ print(type(credentials).__name__, project)
     made = cloud.ran(script)
     assert made["state"] == "JOB_STATE_SUCCEEDED", cloud.printed(made)
     assert cloud.get("from/inside") == b"1"
+    assert {one.inside for one in cloud.gcp.requests if one.operation == "objects.insert"} == {True}
+    assert not any(one.inside for one in cloud.gcp.requests if one.operation == "CreateCustomJob")
     assert cloud.printed(made) == ["Credentials cloudml-double"]
 
 

@@ -107,8 +107,16 @@ class Registry:
             yield from self.versions(str(model["name"]).partition("@")[0])
 
     def leave_one(self, identity: Identity) -> None:
-        """Remove all but the first of the versions that two made at once."""
-        self.remove(self.of(identity)[1:])
+        """Remove all but the first of the versions that two made at once.
+
+        An alias is the newest version's, so it goes back to the first: whoever made that one may deploy it already.
+        """
+        found = self.of(identity)
+        if len(found) > 1:
+            name = names.native(identity)
+            body = {"name": f"{self.model(name)}@{number(found[0])}", "versionAliases": [names.alias(name)]}
+            self.clients.send(MERGE, body)
+        self.remove(found[1:])
 
     def remove(self, versions: Iterable[Mapping[str, Any]]) -> None:
         """Remove those versions; with the last one its model.

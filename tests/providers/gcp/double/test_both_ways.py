@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
 from google.cloud.aiplatform_v1.types import JobState as Theirs
 from vertex_cloud import IMAGE
-from vertex_working import PLACES, SETTINGS, job
+from vertex_working import PLACES, SETTINGS, identity, job
 
 from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT
@@ -18,6 +20,9 @@ from cloudml_gcp import plugin
 from cloudml_gcp.clients import Clients
 from cloudml_gcp.double import double
 from cloudml_gcp.double.rehearsal import signed_in
+from cloudml_gcp.names import alias, group, native
+from cloudml_gcp.versions import Registry
+from cloudml_gcp.wire.operations import waited
 
 PARENT = f"projects/{SETTINGS.project_id}/locations/{SETTINGS.region}"
 POOL = {
@@ -74,3 +79,21 @@ def test_a_job_of_cloudml_is_listed_and_described_by_the_official_client(gcp, ou
     (seen,) = theirs.list_custom_jobs(request={"parent": PARENT, "filter": "labels.cloudml-project=flights"})
     assert (seen.display_name, seen.state) == (started.name, Theirs.JOB_STATE_SUCCEEDED)
     assert seen.job_spec.base_output_directory.output_uri_prefix.startswith(PLACES.root)
+
+
+def test_of_versions_that_two_made_at_once_the_first_is_left_with_its_alias(gcp) -> None:
+    clients = Clients(SETTINGS, endpoint=gcp.url, credentials=signed_in(gcp), sleep=gcp.clock.sleep)
+    name, registry = native(identity("models.delay")), Registry(clients)
+    said = {"project": "flights", "resource": "models.delay", "name": name}
+    model = {
+        "displayName": "delay",
+        "versionAliases": ["default", alias(name)],
+        "versionDescription": json.dumps({"cloudml": said}),
+        "containerSpec": {"imageUri": IMAGE},
+    }
+    for where in ({"modelId": group(name)}, {"parentModel": registry.model(name)}):
+        answer = clients.send("aiplatform:UploadModel", {"parent": PARENT, "model": model, **where})
+        waited(clients, answer, "aiplatform:UploadModel", 600)
+    registry.leave_one(identity("models.delay"))
+    (left,) = registry.versions(registry.model(name))
+    assert (left["versionId"], set(left["versionAliases"])) == ("1", {"default", alias(name)})

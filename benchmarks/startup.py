@@ -45,9 +45,9 @@ def ours(project: Path) -> dict[str, list[str | Path]]:
 
 def theirs() -> dict[str, list[str | Path]]:
     return {
-        " ".join(words): [python.parent / words[0], *words[1:]]
+        " ".join(words): [python, python.parent / words[0], *words[1:]]
         for name, words in PEERS.items()
-        if (python := measuring.peer(name))
+        if (python := measuring.peer(name)) and (python.parent / words[0]).exists()
     }
 
 

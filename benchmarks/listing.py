@@ -164,7 +164,7 @@ def _gapic() -> Callable[[], Iterator[Any]]:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud.aiplatform_v1 import JobServiceClient
 
-    options = {"api_endpoint": os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM"]}
+    options = {"api_endpoint": os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM"].rstrip("/")}
     client = JobServiceClient(credentials=AnonymousCredentials(), transport="rest", client_options=options)
     parent = f"projects/{SETTINGS['gcp']['project_id']}/locations/{SETTINGS['gcp']['region']}"
     request = {"parent": parent, "filter": f"labels.cloudml-project={PROJECT}", "page_size": PAGE}

@@ -39,11 +39,8 @@ def plugin(name: str) -> Plugin[Any]:
     Raises:
         ProviderNotFoundError: There is none, or it cannot be imported.
     """
-    if name in OURS:
-        found: Plugin[Any] = import_module(OURS[name]).PLUGIN
-        return found
-    entry = _found().get(name)
-    if entry is None:
+    entry = None if name in OURS else _found().get(name)
+    if entry is None and name not in OURS:
         guess = nearest(name, names())
         raise ProviderNotFoundError(
             f"no provider `{name}` is installed; there is {', '.join(f'`{one}`' for one in names()) or 'none'}",
@@ -52,13 +49,19 @@ def plugin(name: str) -> Plugin[Any]:
             else "a provider enters by the entry-point group `cloudml.providers`",
         )
     try:
-        loaded: Plugin[Any] = entry.load()
+        loaded: Plugin[Any] = entry.load() if entry else import_module(OURS[name]).PLUGIN
     except ImportError as error:
         raise ProviderNotFoundError(
             f"provider `{name}` cannot be imported: {error}",
-            hint=f"reinstall `{entry.dist.name if entry.dist else name}`",
+            hint=f"reinstall `{_distribution(name, entry)}`",
         ) from error
     return loaded
+
+
+def _distribution(name: str, entry: EntryPoint | None) -> str:
+    if entry is None:
+        return "cloudml-adapters"
+    return entry.dist.name if entry.dist else name
 
 
 def missing_sdk(plugin: Plugin[Any], error: ImportError) -> ProviderNotFoundError:

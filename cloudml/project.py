@@ -183,4 +183,6 @@ def _read(file: Path) -> ProjectSpec:
     except SpecError:
         from cloudml import plugins
 
+        if set(plugins.names()) <= set(plugins.OURS):
+            raise
         return load_spec(file, providers=plugins.names())

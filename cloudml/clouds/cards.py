@@ -7,9 +7,9 @@ was interrupted is found again; and they tell at once what the index of tags tel
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from cloudml.errors import ProviderError
 
@@ -66,7 +66,7 @@ class Held:
 
 def attempt() -> str:
     """What tells one start of a thing from every other one, in its card."""
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def held(storage: Storage, path: str) -> Held:

@@ -50,3 +50,10 @@ def test_a_provider_that_is_not_installed_says_which_are() -> None:
         targets.resolve(PROJECT, "away", environ={})
     with pytest.raises(ImportError):
         plugins.plugin("loca")
+
+
+def test_a_provider_of_ours_that_cannot_be_imported_is_told_with_what_to_reinstall(monkeypatch) -> None:
+    monkeypatch.setitem(plugins.OURS, "aws", "cloudml_that_is_not_there")
+    with pytest.raises(ProviderNotFoundError, match="`aws` cannot be imported") as raised:
+        plugins.plugin("aws")
+    assert raised.value.hint == "reinstall `cloudml-adapters`"

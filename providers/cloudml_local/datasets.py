@@ -101,11 +101,12 @@ class LocalDatasets:
         if self.state.look("datasets", name) is None:
             return
         with translated("local:DeleteFiles"):
-            self._storage().delete(f"datasets/{name}")
+            storage = self._storage()
+            storage.delete(f"datasets/{name}")
             self.state.drop("datasets", name)
             if not self.state.bin_when_empty("datasets", self.places.store):
                 with suppress(NotFoundError):  # somebody deletes the last one at this moment
-                    self._storage().sweep()
+                    storage.sweep()  # with the storage opened above: a new one would make the folder again
 
     def _lifted(self, row: Row) -> DatasetStatus:
         return lift(row, str(self.places.folder("datasets", row.name)))

@@ -12,7 +12,7 @@ from cloudml.plan import Note
 from cloudml.progress import SILENT
 from cloudml.specs import DatasetSpec
 from cloudml.status import State
-from cloudml_local.datasets import lift, lower
+from cloudml_local.datasets import LocalDatasets, lift, lower
 from cloudml_local.state import new
 
 TABLE = DatasetSpec(name="table", path="data/*.csv", label="weight")
@@ -131,5 +131,24 @@ def test_many_versions_are_deleted_at_once(here) -> None:
         names.append(here.provider.datasets.create(here.resource("datasets", TABLE), SILENT).name)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(here.provider.datasets.delete, names))
+    assert list(here.provider.datasets.list("demo")) == []
+    assert not (here.home / "store").exists()
+
+
+def test_the_last_one_is_deleted_while_another_sweeps(here) -> None:
+    resource = here.resource("datasets", TABLE)
+    first = here.provider.datasets.create(resource, SILENT).name
+    (here.root / "data" / "table.csv").write_text("a\n1\n")
+    last = here.provider.datasets.create(here.resource("datasets", TABLE), SILENT).name
+
+    class Overtaken(type(here.state)):
+        """A state in which the last dataset goes between the look for others and what follows it."""
+
+        def bin_when_empty(self, section, folder) -> bool:
+            empty = super().bin_when_empty(section, folder)
+            here.provider.datasets.delete(last)
+            return empty
+
+    LocalDatasets(here.state.places, Overtaken(here.state.places)).delete(first)
     assert list(here.provider.datasets.list("demo")) == []
     assert not (here.home / "store").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from cloudml.source import Source
 
 RUNTIME = Path(__file__).parent / "runtime"
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip file can tell."""
 
 MINIMAL = b'"""The part of cloudml that travels with a job; see cloudml.runtime."""\n'
 
@@ -76,3 +79,19 @@ def runtime_files() -> Mapping[str, bytes]:
     modules = (path for path in RUNTIME.rglob("*.py") if "__pycache__" not in path.parts)
     found = {f"cloudml/runtime/{path.relative_to(RUNTIME).as_posix()}": path.read_bytes() for path in sorted(modules)}
     return {"cloudml/__init__.py": MINIMAL} | found
+
+
+@cache
+def runtime_archive() -> bytes:
+    """The same as one file, which Python imports from as it is: `zipimport` reads it, and nothing is written.
+
+    Its bytes depend on the modules alone. They lie in it as they are, so that no image needs zlib.
+    """
+    import io
+    import zipfile
+
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for path, content in runtime_files().items():
+            archive.writestr(zipfile.ZipInfo(path, EARLIEST), content)
+    return made.getvalue()

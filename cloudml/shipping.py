@@ -5,7 +5,7 @@ The folder that travels:
     start.py        what the container starts: the driver of cloudml.runtime on the request
     request.json    the job request, see `cloudml.runtime.request`
     source/         the user's code
-    runtime/        cloudml.runtime, standard library only
+    runtime.zip     cloudml.runtime, standard library only; one file, since each costs requests
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 START = "start.py"
 SOURCE = "source"
-RUNTIME = "runtime"
+RUNTIME = "runtime.zip"
 REQUEST = "request.json"
 STARTER = f'''"""Starts the job's driver; written by cloudml."""
 
@@ -58,17 +58,16 @@ def lay_out(resource: JobResource, request: Mapping[str, Any], folder: Path) -> 
     pack(resource.source, folder / SOURCE)
     if resource.requirements:
         write(folder / SOURCE / requirements_file(resource.spec), resource.requirements.encode())
-    lay_runtime(folder / RUNTIME)
+    lay_runtime(folder)
     write(folder / REQUEST, json.dumps(request, indent=1, ensure_ascii=False).encode())
     write(folder / START, STARTER.encode())
 
 
 def lay_runtime(folder: Path) -> None:
-    """Write the part of cloudml that runs inside containers into *folder*."""
-    from cloudml.packing import runtime_files
+    """Write the part of cloudml that runs inside containers into *folder*, as one archive."""
+    from cloudml.packing import runtime_archive
 
-    for path, content in runtime_files().items():
-        write(folder / path, content)
+    write(folder / RUNTIME, runtime_archive())
 
 
 def write(path: Path, content: bytes) -> None:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from cloudml.errors import SpecError
 from cloudml.ignoring import Ignores, above, files, never, refused
 from cloudml.imports import Import, Imports, wanted
-from cloudml.packing import pack, runtime_files
+from cloudml.packing import pack
 from cloudml.status import REPORT_MARK
 from cloudml.storage import patterns
 from cloudml.storage.digests import sha256, unreadable
@@ -39,7 +39,7 @@ from cloudml.storage.manifest import check, sha256_of_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Source", "SourceFile", "collect", "pack", "runtime_files"]
+__all__ = ["Source", "SourceFile", "collect", "pack"]
 
 LARGEST_BYTES = 10 * 10**6
 

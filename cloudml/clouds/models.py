@@ -40,7 +40,7 @@ def lay_code(resource: ModelResource, folder: Path) -> None:
     if resource.requirements:
         shipping.write(folder / REQUIREMENTS, resource.requirements.encode())
     shipping.write(folder / CARD, json.dumps(card(resource)).encode())
-    shipping.lay_runtime(folder / shipping.RUNTIME)
+    shipping.lay_runtime(folder)
 
 
 def lay(

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
 CHANCE_S = 0.05
-"""How long a sleeper waits in real time for the next thing that real work does."""
+LONGEST_CHANCE_S = 0.3
+HANGS_S = 6.0
+"""How long a sleeper waits in real time for the next thing that real work does: each time longer in which nothing was
+done, so that whoever looks does not take the processor from the work. Work that has done nothing for so long seems to
+hang, and time passes quickly again, for whoever waits for a limit."""
 SETTLE_S = 5.0
 """How long workers may take to come to their next wait before the clock moves on without them."""
 
@@ -95,7 +99,10 @@ class Clock:
         self._reach(self.seconds() + seconds)
         with self._changed:
             if self._real:
-                self._changed.wait_for(lambda: self._events != seen or self._closed, CHANCE_S)
+                in_vain = getattr(self._local, "in_vain", 0.0)
+                chance = min(max(CHANCE_S, in_vain), LONGEST_CHANCE_S) if in_vain < HANGS_S else CHANCE_S
+                done = self._changed.wait_for(lambda: self._events != seen or self._closed, chance)
+                self._local.in_vain = 0.0 if done else in_vain + chance
         self._settle()
 
     def work(self, action: Callable[..., None], *arguments: Any) -> None:

@@ -1,17 +1,20 @@
 """What code travels, and what changes its identity."""
 
+import io
 import os
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from cloudml.errors import ConflictError, SpecError
+from cloudml.packing import pack, runtime_archive, runtime_files
 from cloudml.profile import page
 from cloudml.profile.report import Report, State
-from cloudml.source import LARGEST_BYTES, Source, SourceFile, collect, pack, runtime_files
+from cloudml.source import LARGEST_BYTES, Source, SourceFile, collect
 
 
 @pytest.fixture
@@ -330,11 +333,21 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"set()\n"
 
 
-def test_the_runtime_is_importable_where_it_is_laid_out(tmp_path):
-    for name, content in runtime_files().items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    program = "import sys, cloudml.runtime; print(cloudml.runtime.__file__)"
+def test_the_runtime_is_importable_from_the_one_file_that_travels(tmp_path):
+    archive = tmp_path / "runtime.zip"
+    archive.write_bytes(runtime_archive())
+    program = (
+        f"import sys; sys.path.insert(0, {str(archive)!r}); import cloudml.runtime; print(cloudml.runtime.__file__)"
+    )
     command = [sys.executable, "-S", "-E", "-c", program]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert Path(printed.strip()) == tmp_path / "cloudml/runtime/__init__.py"
+    assert Path(printed.strip()) == archive / "cloudml/runtime/__init__.py"
+    assert [path.name for path in tmp_path.iterdir()] == [archive.name]
+
+
+def test_the_archive_of_the_runtime_is_the_same_whenever_it_is_made():
+    made = runtime_archive()
+    runtime_archive.cache_clear()
+    assert runtime_archive() == made
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == runtime_files()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import re
@@ -22,7 +23,9 @@ from cloudml.cli import cloudml
 from cloudml.cli.ending import run
 
 HERE = Path(__file__).parent
-POINTS = 36
+POINTS = 10
+STRIDE = 5
+"""In a chain each `up` is killed so many changes later, counted from its own beginning, than the one before it."""
 
 PROJECT = """
 project: crash
@@ -206,6 +209,16 @@ def test_the_next_up_finishes_what_a_killed_one_began(project: Path, undisturbed
     assert ended == wanted, f"killed at {kill_at}, {changes[kill_at - 1]}"
     third = call(project, "up").data()
     assert all(one["reused"] for one in third["resources"].values())
+
+
+def test_a_chain_of_ups_each_killed_a_little_later_reaches_the_same_end(project: Path, undisturbed) -> None:
+    """Each goes on where the one before it died, so that in the end one of them has less to do than its time allows."""
+    most = len(undisturbed["changes"])
+    later = itertools.count(STRIDE, STRIDE)
+    codes = list(iter(lambda: counted(project, kill_at=next(later)).code, 0))
+    assert set(codes) == {-signal.SIGKILL}
+    assert 5 <= len(codes) <= most // STRIDE
+    assert outcome(project) == undisturbed["outcome"]
 
 
 def test_an_undisturbed_up_does_each_thing_once(undisturbed) -> None:

@@ -1,18 +1,16 @@
 """What concerns the whole test run."""
 
 import gc
+import itertools
 import os
 
 from hypothesis import settings
 
-LONGEST = (
-    "test_every_python",
-    "tests/examples",
-    "test_kill_at_requests",
-    "double/test_sdk",
-    "test_images",
-    "test_scan",
-)
+# Tests that train at the same time would each take all processors, and spin while they wait for each other.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+LONGEST = ("tests/examples", "test_every_python", "test_kill_at_requests", "test_sdk", "test_images", "test_scan")
+"""Parts of the names of the modules that take longest, those first that take most."""
 
 settings.register_profile("steady", deadline=None)  # how long an example takes depends on what else the machine does
 settings.load_profile("steady")
@@ -24,19 +22,26 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The longest tests first at every worker, which takes its share of *items* from the front to the back."""
+    """The longest modules first at every worker, which takes its share of *items* from the front to the back."""
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
-    number = sum(any(name in item.nodeid for name in LONGEST) for item in items)
-    longest, rest = items[:number], items[number:]
-    items[:] = [
-        item
-        for worker in range(workers)
-        for item in [
-            *longest[worker::workers],
-            *rest[len(rest) * worker // workers : len(rest) * (worker + 1) // workers],
-        ]
-    ]
+    shares = [[] for _ in range(workers)]
+    long = sorted((item for item in items if place(item) < len(LONGEST)), key=place)
+    for number, (_, group) in enumerate(itertools.groupby(long, key=together)):
+        shares[number % workers] += group
+    rest = [item for item in items if place(item) == len(LONGEST)]
+    for number, share in enumerate(shares):
+        share.extend(rest[len(rest) * number // workers : len(rest) * (number + 1) // workers])
+    items[:] = itertools.chain.from_iterable(shares)
+
+
+def place(item):
+    """How soon a test shall run: where the name of its module stands in LONGEST."""
+    return next((number for number, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+
+
+def together(item):
+    """What the tests have in common that share what their module sets up."""
+    return item.path, getattr(item, "callspec", None) and str(item.callspec.params.get("cloud"))
 
 
 def pytest_collection_finish():

@@ -233,7 +233,7 @@ def test_a_job_that_no_index_shows_yet_is_listed(there) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "first"),
-    [("s3:PutObject", 1), ("s3:PutObject", 3), ("s3:CopyObject", 1), ("s3:CopyObject", 9),
+    [("s3:PutObject", 1), ("s3:PutObject", 3), ("s3:CopyObject", 1), ("s3:CopyObject", 3),
      ("sagemaker:CreateTrainingJob", 1)],
 )  # fmt: skip
 def test_what_was_interrupted_is_found_finished_and_removed(there, fault: str, first: int) -> None:

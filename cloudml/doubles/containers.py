@@ -25,8 +25,8 @@ KEEPER = Path(__file__).with_name("keeper.py")
 SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "LANG", "LC_ALL", "NO_PROXY", "SSL_CERT_FILE", "TZ", "UV_CACHE_DIR")
 PASSED_PREFIXES = ("PIP_", "OMP_", "OPENBLAS_")
-"""Of the surrounding environment a container gets what tells this machine's way to a package index, and how many threads
-libraries may take of its processors; no more."""
+"""Of the surrounding environment a container gets what tells this machine's way to a package index, and how many
+threads libraries may take of its processors; no more."""
 LONGEST_LINE = 1 << 20
 CLOSING_S = 5.0
 

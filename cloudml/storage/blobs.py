@@ -11,11 +11,12 @@ from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
 from cloudml.storage import files
-from cloudml.storage.digests import CHUNK_BYTES, changed, read
+from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read
 from cloudml.storage.failures import translated
+from cloudml.storage.pulling import Source, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cloudml.progress import Meter
@@ -127,32 +128,75 @@ def part_bytes(size: int) -> int:
 
 
 def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> None:
-    import obstore
-
     content = _verified(entry, meter)
     with translated(storage.uri(path)):
         if storage.folder:
             files.write(storage.folder, path, content, only_new=new)
         elif entry.size <= WHOLE_BYTES:
-            whole = b"".join(content)
-            obstore.put(storage.store, path, whole, mode="create" if new else "overwrite", use_multipart=False)
+            _put_whole(storage, path, b"".join(content), new=new)
         else:
-            size = part_bytes(entry.size)
-            obstore.put(storage.store, path, content, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
+            put_parts(storage, path, content, entry.size)
+
+
+def _put_whole(storage: Storage, path: str, content: bytes, *, new: bool) -> None:
+    import obstore
+
+    obstore.put(storage.store, path, content, mode="create" if new else "overwrite", use_multipart=False)
+
+
+def put_parts(storage: Storage, path: str, content: Iterable[bytes | memoryview], size: int) -> None:
+    """Send a large object of *size* bytes to a bucket; nothing of it shows there before all of *content* has come."""
+    import obstore
+
+    obstore.put(storage.store, path, content, chunk_size=part_bytes(size), max_concurrency=PARTS_AT_ONCE)
+
+
+def put_whole(storage: Storage, digest: str, content: bytes) -> bool:
+    """Make a blob of a small content in a bucket; whether it was new."""
+    path = blob(digest)
+    there = _size(storage, path)
+    if there == len(content):
+        return False
+    with translated(storage.uri(path)), suppress(AlreadyExistsError):
+        _put_whole(storage, path, content, new=there is None)
+    return True
+
+
+def adopt(storage: Storage, file: Path, digest: str) -> bool:
+    """Make a blob of a file that lies in the store's folder already; whether it was new."""
+    assert storage.folder
+    path = blob(digest)
+    with translated(storage.uri(path)):
+        if _size(storage, path) == file.stat().st_size:
+            return False
+        target = storage.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+    protect(storage, path)
+    return True
 
 
 def _verified(entry: Entry, meter: Meter) -> Iterator[bytes]:
     """The bytes of a local file; an error instead of the end when they are not those of its digest.
 
-    The store shows nothing of an upload whose source failed, so no blob can have a wrong name.
+    Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing
+    of an upload whose source failed, so no blob can have a wrong name.
     """
-    found = hashlib.sha256()
+    found = None if _untouched(entry) else hashlib.sha256()
     for chunk in read(entry.source):
-        found.update(chunk)
+        if found:
+            found.update(chunk)
         meter.add(len(chunk))
         yield chunk
-    if found.hexdigest() != entry.digest:
+    if not (found.hexdigest() == entry.digest if found else _untouched(entry)):
         raise changed(entry.source)
+
+
+def _untouched(entry: Entry) -> bool:
+    try:
+        return entry.mark is not None and mark(os.stat(entry.source)) == entry.mark  # noqa: PTH116 - hot
+    except OSError:
+        return False
 
 
 def protect(storage: Storage, path: str) -> None:
@@ -170,16 +214,21 @@ def copy(storage: Storage, entry: Entry, target: str) -> None:
     Raises:
         NotFoundError: The blob is not there.
     """
-    import obstore
-
     path = blob(entry.digest)
     with translated(storage.uri(path)):
         if storage.folder:
-            _link(storage.folder / path, storage.folder / target, storage.folder / "staging")
-        elif entry.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
-            stream = obstore.get(storage.store, path).stream(WHOLE_BYTES)
-            size = part_bytes(entry.size)
-            obstore.put(storage.store, target, stream, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
+            _link(storage.folder / path, storage.folder / target, storage.folder / files.STAGING)
+        else:
+            duplicate(storage, path, target, entry.size)
+
+
+def duplicate(storage: Storage, path: str, target: str, size: int) -> None:
+    """Let a bucket's store copy an object of *size* bytes."""
+    import obstore
+
+    with translated(storage.uri(path)):
+        if size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
+            put_parts(storage, target, ranges(Source(storage.store, path, storage.uri(path), size)), size)
         else:
             obstore.copy(storage.store, path, target)
 

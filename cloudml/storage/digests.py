@@ -28,6 +28,7 @@ AT_ONCE = 500
 
 ROWS_AT_MOST = 500_000
 
+Mark = tuple[int, int, int, int, int]
 Result = TypeVar("Result")
 
 
@@ -42,6 +43,16 @@ class Stamp:
 
 def stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def mark(status: os.stat_result) -> Mark:
+    """Like a stamp, with the time of the last change of its kind: no program can set that."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def settled(changed_ns: int, read_at_ns: int) -> bool:
+    """Whether a file that changed at the one moment, and was read from the other on, cannot have changed unseen."""
+    return changed_ns + SETTLED_NS < read_at_ns
 
 
 def changed(path: Path | str) -> SpecError:
@@ -118,7 +129,7 @@ class DigestCache:
         rows = [
             (path, seen.size, seen.mtime_ns, seen.inode, digest)
             for path, seen, digest in digests
-            if seen.mtime_ns + SETTLED_NS < read_at_ns
+            if settled(seen.mtime_ns, read_at_ns)
         ]
 
         def write(database: sqlite3.Connection) -> None:

@@ -14,6 +14,8 @@ from cloudml.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cloudml.storage.digests import Mark
+
 FORMAT = "cloudml-manifest/1"
 
 REMOTE = "remote-"
@@ -30,12 +32,15 @@ class Entry:
         digest: SHA-256 of its bytes in hexadecimal; of a remote file `REMOTE` and SHA-256 of size and entity tag.
         source: Where it lies: an absolute path, or a URL, which may be a signed one: not for messages. No part of its
             identity.
+        mark: By what a local file is known to be still the one whose digest this is, as `digests.mark`; None where only
+            reading it tells. No part of its identity.
     """
 
     path: str
     size: int
     digest: str
     source: str = field(default="", compare=False, repr=False)
+    mark: Mark | None = field(default=None, compare=False, repr=False)
 
     @property
     def remote(self) -> bool:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from cloudml.errors import ConflictError, NotFoundError
-from cloudml.progress import SILENT, Meter
+from cloudml.errors import ConflictError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.storage import blobs
+from cloudml.storage.failures import translated
+from cloudml.storage.files import STAGING
 from cloudml.storage.locations import address, opened, parsed
-from cloudml.storage.pulling import Source, receive
+from cloudml.storage.pulling import Source, ranges, receive, stream, whole
 from cloudml.storage.remote import identity, look
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloudml.progress import Meter
     from cloudml.storage.manifest import Entry
     from cloudml.storage.store import Storage
 
@@ -26,18 +33,24 @@ def bring(storage: Storage, entries: tuple[Entry, ...], meter: Meter) -> tuple[t
     Raises:
         ConflictError: It is not what it was when the manifest was made.
     """
-    marker = f"origins/{entries[0].digest}"
-    digest = _known(storage, marker, entries[0].size)
+    entry = entries[0]
+    marker = f"origins/{entry.digest}"
+    digest = _known(storage, marker, entry.size)
     if digest:
-        meter.add(entries[0].size)
+        meter.add(entry.size)
         return tuple(replace(entry, digest=digest) for entry in entries), False
-    with tempfile.TemporaryDirectory(prefix="cloudml-", dir=_staging(storage)) as folder:
-        file = Path(folder, "content")
-        digest = _fetch(entries[0], file, meter)
-        local = replace(entries[0], digest=digest, source=str(file))
-        uploaded = blobs.upload(storage, local, Meter(SILENT, None, meter.label))
+    location = parsed(entry.source)
+    source = Source(opened(location.root), location.key, address(location.root, location.key), entry.size)
+    _look_again(source, entry)
+    digest, uploaded = (_to_folder if storage.folder else _to_bucket)(storage, source, entry, meter)
     storage.write(marker, json.dumps({"digest": digest}).encode())
     return tuple(replace(entry, digest=digest) for entry in entries), uploaded
+
+
+def _look_again(source: Source, entry: Entry) -> None:
+    """Ask the content's server whether it is still what the manifest says."""
+    if identity(look(source.store, source.key, source.shown)) != entry.digest:
+        raise ConflictError(f"`{source.shown}` changed meanwhile", hint="try again")
 
 
 def _known(storage: Storage, marker: str, size: int) -> str:
@@ -50,26 +63,76 @@ def _known(storage: Storage, marker: str, size: int) -> str:
     return digest if there and there["size"] == size else ""
 
 
-def _staging(storage: Storage) -> Path | None:
-    """Beside the blobs where these are files, so that a full disk is the right one; else the system's own place."""
-    if not storage.folder:
-        return None
-    folder = storage.folder / "staging"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _to_folder(storage: Storage, source: Source, entry: Entry, meter: Meter) -> tuple[str, bool]:
+    """Bring a content to a file, which becomes a blob; its digest, and whether it was new."""
+    assert storage.folder
+    staging = storage.folder / STAGING
+    with translated(str(staging)):
+        staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cloudml-", dir=staging) as folder:
+        file = Path(folder, "content")
+        _, digest = receive(source, str(file), meter)
+        _look_again(source, entry)
+        return digest, blobs.adopt(storage, file, digest)
 
 
-def _fetch(entry: Entry, file: Path, meter: Meter) -> str:
-    """Bring a remote content to a file; its digest."""
-    location = parsed(entry.source)
-    store = opened(location.root)
-    shown = address(location.root, location.key)
+def _to_bucket(storage: Storage, source: Source, entry: Entry, meter: Meter) -> tuple[str, bool]:
+    """Send a content on as it comes; its digest, and whether it was new.
 
-    def unchanged() -> None:
-        if identity(look(store, location.key, shown)) != entry.digest:
-            raise ConflictError(f"`{shown}` changed meanwhile", hint="try again")
+    Its name is known when all of it has passed. So a large one goes to a name of its own first, from which the store
+    copies it: nothing of it is kept here.
+    """
+    passing = Passing(meter)
+    if entry.size <= blobs.WHOLE_BYTES:
+        content = b"".join(passing.seen([whole(source)]))
+        _look_again(source, entry)
+        return passing.digest, blobs.put_whole(storage, passing.digest, content)
+    staged = f"{STAGING}/{uuid4().hex}"
+    try:
+        with translated(storage.uri(staged)):
+            blobs.put_parts(storage, staged, passing.seen(_pieces(source)), entry.size)
+        _look_again(source, entry)
+        path = blobs.blob(passing.digest)
+        there = storage.head(path)
+        new = there is None or there["size"] != entry.size
+        if new:
+            blobs.duplicate(storage, staged, path, entry.size)
+        return passing.digest, new
+    finally:
+        with suppress(ProviderError):  # what stays is swept
+            storage.remove([staged])
 
-    unchanged()
-    _, digest = receive(Source(store, location.key, shown, entry.size), str(file), meter)
-    unchanged()
-    return digest
+
+def _pieces(source: Source) -> Iterator[bytes | memoryview]:
+    """The content in order, from a server that knows ranges or one that does not."""
+    pieces = ranges(source)
+    try:
+        first = next(pieces)
+    except InvalidRequestError:
+        yield from stream(source)
+        return
+    yield first
+    yield from pieces
+
+
+class Passing:
+    """Reckons the digest of what passes.
+
+    Args:
+        meter: Told of every byte.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._found = hashlib.sha256()
+
+    def seen(self, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+        """The same pieces."""
+        for piece in pieces:
+            self._found.update(piece)
+            self._meter.add(len(piece))
+            yield piece
+
+    @property
+    def digest(self) -> str:
+        return self._found.hexdigest()

@@ -7,6 +7,7 @@ an interrupted pull left is gone on with.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import tempfile
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from cloudml.storage.manifest import check
 from cloudml.storage.parallel import Room, each, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from obstore.store import ObjectStore
@@ -165,7 +166,7 @@ def _is(file: str, wanted: Wanted) -> bool:
 def receive(source: Source, part: str, meter: Meter) -> tuple[int, str]:
     """Bring an object to the file *part*, going on from what is there; how many bytes it has, and their digest."""
     if source.size <= PIECE_BYTES:
-        content = _whole(source)
+        content = whole(source)
         with open(part, "wb") as file:  # noqa: PTH123 - hot
             file.write(content)
         meter.add(source.size)
@@ -174,15 +175,18 @@ def receive(source: Source, part: str, meter: Meter) -> tuple[int, str]:
         arrived = Arrived(file, meter)
         arrived.go_on(source.size)
         try:
-            _in_pieces(source, arrived)
+            for piece in ranges(source, arrived.size):
+                arrived.add(piece)
         except InvalidRequestError:
             # A server that knows no ranges.
             arrived.begin_anew()
-            _in_one_stream(source, arrived)
+            for part_of_it in stream(source):
+                arrived.add(part_of_it)
         return arrived.size, arrived.digest.hexdigest()
 
 
-def _whole(source: Source) -> memoryview:
+def whole(source: Source) -> memoryview:
+    """The content of a small object."""
     import obstore
 
     with translated(source.shown):
@@ -225,8 +229,12 @@ class Arrived:
         self._meter.add(count)
 
 
-def _in_pieces(source: Source, arrived: Arrived) -> None:
-    """Append the rest, several ranges at once; in order, so that what an interrupted write left is a beginning."""
+def ranges(source: Source, start: int = 0) -> Iterator[memoryview]:
+    """The content from *start* on, several ranges at once; in order, so that what has come is always a beginning.
+
+    Raises:
+        InvalidRequestError: The server knows no ranges.
+    """
     import obstore
 
     def piece(start: int) -> memoryview:
@@ -234,13 +242,19 @@ def _in_pieces(source: Source, arrived: Arrived) -> None:
         with translated(source.shown):
             return memoryview(obstore.get_range(source.store, source.key, start=start, end=end))
 
-    for content in in_order(piece, range(arrived.size, source.size, PIECE_BYTES), ahead=PIECES_AT_ONCE):
-        arrived.add(content)
+    return in_order(piece, range(start, source.size, PIECE_BYTES), ahead=PIECES_AT_ONCE)
 
 
-def _in_one_stream(source: Source, arrived: Arrived) -> None:
+def stream(source: Source) -> Iterator[bytes]:
+    """The content in one answer, piece by piece.
+
+    A thread reads it: obstore cannot read on the one in which it asks for what it sends.
+    """
     import obstore
 
-    with translated(source.shown):
-        for content in obstore.get(source.store, source.key).stream(PIECE_BYTES):
-            arrived.add(content)
+    def pieces() -> Iterator[bytes]:
+        with translated(source.shown):
+            yield from obstore.get(source.store, source.key).stream(PIECE_BYTES)
+
+    found = pieces()
+    return iter(in_order(lambda _: next(found, b""), itertools.count(), ahead=1).__next__, b"")

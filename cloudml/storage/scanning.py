@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloudml.errors import SpecError
 from cloudml.progress import SILENT, Meter
 from cloudml.storage import patterns, remote
-from cloudml.storage.digests import sha256, stamp, unreadable
+from cloudml.storage.digests import mark, settled, sha256, stamp, unreadable
 from cloudml.storage.locations import is_remote, local
 from cloudml.storage.manifest import Entry, Manifest, check, composed
 from cloudml.storage.parallel import each
@@ -55,12 +55,16 @@ def scan(location: str, root: Path, cache: DigestCache | None = None, progress: 
         raise _nothing(location, root)
     for name, _ in files:
         check(name)
-    stamps = {path: _stamp(path) for _, path in files}
-    digests = _digests(stamps, cache, progress)
-    return Manifest(
-        tuple(Entry(path=name, size=stamps[path].size, digest=digests[path], source=path) for name, path in files),
-        location,
-    )
+    seen = {path: _looked_at(path) for _, path in files}
+    began = time_ns()
+    digests = _digests({path: stamp(status) for path, status in seen.items()}, cache, began, progress)
+
+    def entry(name: str, path: str) -> Entry:
+        status = seen[path]
+        known = mark(status) if settled(max(status.st_mtime_ns, status.st_ctime_ns), began) else None
+        return Entry(path=name, size=status.st_size, digest=digests[path], source=path, mark=known)
+
+    return Manifest(tuple(entry(name, path) for name, path in files), location)
 
 
 def _found(location: str, root: Path) -> Iterator[tuple[str, str]]:
@@ -99,7 +103,7 @@ def _below(
             yield name, item.path
 
 
-def _stamp(path: str) -> Stamp:
+def _looked_at(path: str) -> os.stat_result:
     try:
         status = os.stat(path)  # noqa: PTH116 - hot: once for each file of a dataset
     except FileNotFoundError:
@@ -108,14 +112,13 @@ def _stamp(path: str) -> Stamp:
         raise unreadable(path, error) from error
     if not S_ISREG(status.st_mode):
         raise SpecError(f"`{path}` is no regular file", hint="a dataset consists of files")
-    return stamp(status)
+    return status
 
 
-def _digests(stamps: dict[str, Stamp], cache: DigestCache | None, progress: Progress) -> dict[str, str]:
+def _digests(stamps: dict[str, Stamp], cache: DigestCache | None, began: int, progress: Progress) -> dict[str, str]:
     known = cache.known(stamps) if cache else {}
     unknown = [path for path in stamps if path not in known]
     meter = Meter(progress, sum(stamps[path].size for path in unknown), "reading")
-    began = time_ns()
 
     def digest(path: str) -> str:
         return sha256(path, stamps[path].size, meter.add)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml import clock
+from cloudml.storage.files import STAGING
 from cloudml.storage.manifest import parsed
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from cloudml.storage.store import Listed, Storage
 
-OWN = ("blobs", "origins", "staging")
+OWN = ("blobs", "origins", STAGING)
 ORIGINS_AT_MOST_BYTES = 1024
 
 
@@ -43,6 +44,8 @@ def sweep(storage: Storage, grace: timedelta) -> Swept:
     _sweep_origins(storage, before)
     if storage.folder:
         _sweep_litter(storage.folder, before)
+    else:
+        storage.remove([one.path for one in storage.list(STAGING) if one.modified < before])
     return Swept(len(old), sum(one.size for one in old))
 
 
@@ -82,6 +85,6 @@ def _sweep_origins(storage: Storage, before: datetime) -> None:
 
 def _sweep_litter(folder: Path, before: datetime) -> None:
     """What killed processes left in a file system: staged files and folders."""
-    for item in folder.glob("staging/*"):
+    for item in folder.glob(f"{STAGING}/*"):
         if item.lstat().st_mtime < before.timestamp():
             shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)

@@ -1,15 +1,17 @@
 """Datasets on web servers, and what a store's errors become."""
 
 import os
+import tempfile
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from cloudml import errors
-from cloudml.storage import Storage, failures, pulling, remote, scan
+from cloudml.storage import Storage, blobs, failures, pulling, remote, scan
 from cloudml.storage.locations import Location, parsed
 
 ONCE = {"client_options": {"allow_http": True}, "retry_config": {"max_retries": 0}}
@@ -33,6 +35,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(status)
             return
         first, last = 0, len(content) - 1
+        if server.breaks_at is not None and f"bytes={server.breaks_at}-" in (self.headers.get("Range") or ""):
+            self.send_error(403)
+            return
         if self.headers.get("Range") and server.ranges:
             first, last = (int(number) for number in self.headers["Range"].removeprefix("bytes=").split("-"))
             self.send_response(206)
@@ -56,7 +61,7 @@ def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.files, server.seen, server.query, server.status = {}, [], "", 0
     server.ranges = server.tags = True
-    server.no_head = False
+    server.no_head, server.breaks_at = False, None
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -140,6 +145,43 @@ def test_a_remote_file_is_fetched_into_the_store_once(server, storage, size, ran
     assert storage.fetch(f"{server.url}/a.bin", "d/v2").uploaded == 0
     assert fetched(server) == before
     assert storage.read("d/v2/a.bin") == server.files["/a.bin"]
+
+
+LARGE = blobs.WHOLE_BYTES + 5
+
+
+def test_a_large_content_goes_through_to_a_bucket_without_a_file_here(server, monkeypatch, tmp_path):
+    bucket = Storage("memory:///")
+    server.files["/a.bin"] = os.urandom(LARGE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # nothing can be made there
+    assert bucket.fetch(f"{server.url}/a.bin", "d").uploaded == 1
+    assert bucket.read("d/a.bin") == server.files["/a.bin"]
+    assert not list(bucket.list("staging"))
+
+
+def test_a_large_content_that_is_in_the_bucket_keeps_its_blob(server, tmp_path):
+    bucket = Storage("memory:///")
+    content = os.urandom(LARGE)
+    (tmp_path / "a.bin").write_bytes(content)
+    bucket.push(scan("a.bin", tmp_path), "local")
+    (before,) = bucket.list("blobs")
+    server.files["/a.bin"] = content
+    assert bucket.fetch(f"{server.url}/a.bin", "d").uploaded == 0
+    assert list(bucket.list("blobs")) == [before]
+    assert bucket.read("d/a.bin") == content
+
+
+def test_a_large_content_that_breaks_off_leaves_nothing_in_the_bucket_and_comes_the_next_time(server):
+    bucket = Storage("memory:///")
+    server.files["/a.bin"] = os.urandom(LARGE)
+    manifest = scan(f"{server.url}/a.bin", Path())
+    server.breaks_at = pulling.PIECE_BYTES
+    with pytest.raises(errors.CloudMLError):
+        bucket.push(manifest, "d")
+    assert not list(bucket.list())
+    server.breaks_at = None
+    assert bucket.push(manifest, "d").uploaded == 1
+    assert bucket.read("d/a.bin") == server.files["/a.bin"]
 
 
 def test_what_was_fetched_can_be_pulled(server, storage, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from cloudml.errors import (
     NotFoundError,
     SpecError,
 )
-from cloudml.storage import Entry, Manifest, Pushed, Storage, blobs, pulling, scan
+from cloudml.storage import Entry, Manifest, Pushed, Storage, blobs, digests, pulling, scan
 
 HERE = Path(__file__).parents[2]
+LONG_AGO = 1_000_000_000
 
 
 @pytest.fixture(params=["files", "memory"])
@@ -151,6 +153,40 @@ def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root, name
     with pytest.raises(NotFoundError):
         storage.manifest("d")
     assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
+
+
+@pytest.mark.parametrize("size", [1, blobs.WHOLE_BYTES + 1])
+def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storage, root, size):
+    lay(root, a="1" * size)
+    file = root / "data/a"
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    manifest = scan("data", root)
+    file.write_text("2" * size)
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    with pytest.raises(SpecError, match="a` changed while it was read"):
+        storage.push(manifest, "d")
+    assert not storage.exists(blobs.blob(manifest.entries[0].digest))
+
+
+def test_of_a_file_that_nobody_touched_since_its_digest_is_known_it_is_not_reckoned_again(storage, root, monkeypatch):
+    manifest = lay(root, a="content")
+    status = (root / "data/a").stat()
+    (entry,) = manifest.entries
+    assert entry.mark is None  # it is too new to be told by its times
+    known = replace(manifest, entries=(replace(entry, mark=digests.mark(status)),))
+    monkeypatch.setattr(blobs, "hashlib", None)
+    assert storage.push(known, "d").uploaded == 1
+    assert stored(storage, "d") == {"a": b"content"}
+
+
+def test_the_mark_of_a_file_that_was_left_alone_is_in_the_manifest(root):
+    file = root / "data/a"
+    lay(root, a="content")
+    changed_ns = file.stat().st_ctime_ns
+    assert not digests.settled(changed_ns, changed_ns + digests.SETTLED_NS)
+    assert digests.settled(changed_ns, changed_ns + digests.SETTLED_NS + 1)
+    (entry,) = scan(sys.executable, root).entries
+    assert entry.mark == digests.mark(Path(sys.executable).stat())
 
 
 def test_a_file_that_vanished_since_the_scan_is_reported(storage, root):
@@ -404,6 +440,15 @@ def test_what_killed_processes_left_is_swept(files):
     assert len(content(files.folder)) == 3
     files.sweep(grace=-timedelta(days=1))
     assert content(files.folder) == {}
+
+
+def test_what_was_on_its_way_to_a_bucket_is_swept():
+    bucket = Storage("memory:///")
+    bucket.write("staging/0123", b"1")
+    bucket.sweep()
+    assert bucket.exists("staging/0123")
+    bucket.sweep(grace=-timedelta(days=1))
+    assert not bucket.exists("staging/0123")
 
 
 def test_a_blob_that_is_swept_during_a_push_is_sent_again(storage, root):

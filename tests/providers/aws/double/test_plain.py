@@ -7,7 +7,7 @@ import os
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudml.storage import Pushed, Storage, scan
+from cloudml.storage import Pushed, Storage, blobs, scan
 from cloudml_aws.double import BUCKET, plain
 
 OWNER = {"ExpectedBucketOwner": "111122223333"}
@@ -96,11 +96,24 @@ def test_an_upload_in_parts_is_put_together(cloud, monkeypatch, large) -> None:
     assert not cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
 
 
-def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:
-    storage = Storage(
+def stored(cloud) -> Storage:
+    return Storage(
         f"s3://{BUCKET}/pushed", region="eu-west-1", endpoint=cloud.aws.url, virtual_hosted_style_request=False,
         access_key_id="key", secret_access_key="secret", client_options={"allow_http": True},
     )  # fmt: skip
+
+
+def test_what_s3_copies_not_by_itself_is_copied_in_parts(cloud, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(blobs, "COPY_LIMIT_BYTES", blobs.WHOLE_BYTES)  # as if it were five gigabytes
+    storage = stored(cloud)
+    (tmp_path / "a.bin").write_bytes(os.urandom(blobs.WHOLE_BYTES + 1))
+    storage.push(scan("a.bin", tmp_path), "d")
+    assert storage.read("d/a.bin") == (tmp_path / "a.bin").read_bytes()
+    assert "CopyObject" not in {seen.operation for seen in cloud.aws.requests}
+
+
+def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:
+    storage = stored(cloud)
     data = tmp_path / "data"
     data.mkdir()
     for number in range(100):

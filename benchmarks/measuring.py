@@ -162,13 +162,20 @@ def area(name: str, *, keep: bool = False) -> Iterator[Area]:
     With *keep* a run of a part of the area replaces the rows that it measured anew, and leaves the others.
     """
     print(f"== {name}: {machine()}", flush=True)
-    measured = Area(name)
-    yield measured
+    measured, whole = Area(name), False
+    try:
+        yield measured
+        whole = True
+    finally:
+        _write(measured, keep=keep or not whole)  # what is measured is kept, also of a run that failed
+
+
+def _write(measured: Area, *, keep: bool) -> None:
     everything = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    before = everything.get(name, {}) if keep else {}
+    before = everything.get(measured.name, {}) if keep else {}
     rows = {(one["name"], one["beside"]): one for one in before.get("rows", ())}
     rows |= {(one.name, one.beside): asdict(one) for one in measured.rows}
-    everything[name] = {
+    everything[measured.name] = {
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "machine": machine(),
         "rows": list(rows.values()),

@@ -164,19 +164,18 @@ def side_by_side(area: Area, client: Client, folder: Path, kind: str, said: Any)
 
 def shared(area: Area, client: Client, folder: Path, said: Any) -> None:
     """Four workers with a large model: ours share its memory."""
-    python, many = measuring.peer(MLSERVER), max(said.connections)
+    many = max(said.connections)
     what = f"forest, {WORKERS} workers, {many} connections"
     ones: dict[str, Callable[[Path], AbstractContextManager[Asked]]] = {
         "one worker": lambda place: servers.ours(place, "forest"),
         OURS: lambda place: servers.ours(place, "forest", "--workers", str(WORKERS)),
     }
-    if python:
-        ones[MLSERVER] = lambda place: servers.mlserver(python, place, "forest", WORKERS)
     with contextlib.ExitStack() as stack:
         asked = {}
         for name, start in ones.items():
             (folder / name).mkdir()
             asked[name] = stack.enter_context(start(folder / name))
+        asked |= several_of_theirs(stack, area, folder, client)
         alike(client, asked)
         cases = {name: (lambda one=one: client.load(one, many)) for name, one in asked.items()}
         for case in cases.values():
@@ -185,10 +184,25 @@ def shared(area: Area, client: Client, folder: Path, said: Any) -> None:
         held = {name: [servers.memory(one.process) / 2**20] for name, one in asked.items()}
     rates = {name: [one.rate for one in loads] for name, loads in found.items()}
     area.add(row(f"{what}: memory", "MiB", held[OURS], at_most(2), **{"one worker": held["one worker"]}))
-    if python:
+    if MLSERVER in asked:
         area.add(row(f"{what}: memory", "MiB", held[OURS], **{MLSERVER: held[MLSERVER]}))
         area.add(row(f"{what}: requests", "/s", rates[OURS], at_least(4), **{MLSERVER: rates[MLSERVER]}))
     area.add(row(f"{what}: requests", "/s", rates[OURS], **{"one worker": rates["one worker"]}))
+
+
+def several_of_theirs(stack: contextlib.ExitStack, area: Area, folder: Path, client: Client) -> dict[str, Asked]:
+    """MLServer with as many workers, when it can be had: it listens before they have started, and may end then."""
+    python = measuring.peer(MLSERVER)
+    if python is None:
+        return {}
+    (folder / MLSERVER).mkdir()
+    try:
+        found = stack.enter_context(servers.mlserver(python, folder / MLSERVER, "forest", WORKERS))
+        servers.answer(found, client.rows[:1])
+    except (RuntimeError, OSError) as error:
+        area.leave_out(f"{MLSERVER} with {WORKERS} workers", f"it did not start: {str(error)[-200:]}")
+        return {}
+    return {MLSERVER: found}
 
 
 def numbers(text: str) -> list[int]:
@@ -219,11 +233,8 @@ def main() -> None:
                 with place(kind) as models:
                     side_by_side(area, client, models, kind, said)
             if not said.no_workers:
-                try:
-                    with place("forest") as models:
-                        shared(area, client, models, said)
-                except RuntimeError as error:  # what is measured is kept
-                    area.leave_out(f"{WORKERS} workers", f"a server did not start: {str(error)[-200:]}")
+                with place("forest") as models:
+                    shared(area, client, models, said)
 
 
 if __name__ == "__main__":

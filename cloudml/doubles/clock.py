@@ -98,11 +98,12 @@ class Clock:
             seen = self._events
         self._reach(self.seconds() + seconds)
         with self._changed:
+            in_vain = getattr(self._local, "in_vain", 0.0) if self._real else 0.0
             if self._real:
-                in_vain = getattr(self._local, "in_vain", 0.0)
                 chance = min(max(CHANCE_S, in_vain), LONGEST_CHANCE_S) if in_vain < HANGS_S else CHANCE_S
                 done = self._changed.wait_for(lambda: self._events != seen or self._closed, chance)
-                self._local.in_vain = 0.0 if done else in_vain + chance
+                in_vain = 0.0 if done else in_vain + chance
+            self._local.in_vain = in_vain
         self._settle()
 
     def work(self, action: Callable[..., None], *arguments: Any) -> None:

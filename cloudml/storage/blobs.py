@@ -167,13 +167,13 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
     assert storage.folder
     path = blob(digest)
     with translated(storage.uri(path)):
-        if _size(storage, path) == file.stat().st_size:
-            return False
-        target = storage.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
+        new = _size(storage, path) != file.stat().st_size
+        if new:
+            target = storage.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
     protect(storage, path)
-    return True
+    return new
 
 
 def _verified(entry: Entry, meter: Meter) -> Iterator[bytes]:

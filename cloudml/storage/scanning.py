@@ -57,12 +57,16 @@ def scan(location: str, root: Path, cache: DigestCache | None = None, progress: 
         check(name)
     seen = {path: _looked_at(path) for _, path in files}
     began = time_ns()
-    digests = _digests({path: stamp(status) for path, status in seen.items()}, cache, began, progress)
+    known, found = _digests({path: stamp(status) for path, status in seen.items()}, cache, began, progress)
+    digests = known | found
 
     def entry(name: str, path: str) -> Entry:
         status = seen[path]
-        known = mark(status) if settled(max(status.st_mtime_ns, status.st_ctime_ns), began) else None
-        return Entry(path=name, size=status.st_size, digest=digests[path], source=path, mark=known)
+        # A digest that was remembered is that of a file with the same stamp: reading it tells whether it is its own.
+        sure = path in found and settled(max(status.st_mtime_ns, status.st_ctime_ns), began)
+        return Entry(
+            path=name, size=status.st_size, digest=digests[path], source=path, mark=mark(status) if sure else None
+        )
 
     return Manifest(tuple(entry(name, path) for name, path in files), location)
 
@@ -115,7 +119,10 @@ def _looked_at(path: str) -> os.stat_result:
     return status
 
 
-def _digests(stamps: dict[str, Stamp], cache: DigestCache | None, began: int, progress: Progress) -> dict[str, str]:
+def _digests(
+    stamps: dict[str, Stamp], cache: DigestCache | None, began: int, progress: Progress
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests that were remembered, and those of the files that were read."""
     known = cache.known(stamps) if cache else {}
     unknown = [path for path in stamps if path not in known]
     meter = Meter(progress, sum(stamps[path].size for path in unknown), "reading")
@@ -126,7 +133,7 @@ def _digests(stamps: dict[str, Stamp], cache: DigestCache | None, began: int, pr
     found = dict(zip(unknown, each(digest, unknown, workers=READERS, stop=meter.stop), strict=True))
     if cache:
         cache.keep(((path, stamps[path], found[path]) for path in unknown), began)
-    return known | found
+    return known, found
 
 
 def _nothing(location: str, root: Path) -> SpecError:

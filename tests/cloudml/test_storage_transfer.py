@@ -168,6 +168,21 @@ def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storag
     assert not storage.exists(blobs.blob(manifest.entries[0].digest))
 
 
+def test_a_remembered_digest_does_not_make_a_blob_of_what_has_other_bytes(storage, root):
+    """The memory knows a file by size, time of change and inode, and all of these can be set back."""
+    lay(root, a="1")
+    file = root / "data/a"
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    memory = digests.DigestCache(root / "digests.db")
+    scan("data", root, memory)
+    file.write_text("2")
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    manifest = scan("data", root, memory)
+    assert manifest.entries[0].mark is None
+    with pytest.raises(SpecError, match="a` changed while it was read"):
+        storage.push(manifest, "d")
+
+
 def test_of_a_file_that_nobody_touched_since_its_digest_is_known_it_is_not_reckoned_again(storage, root, monkeypatch):
     manifest = lay(root, a="content")
     status = (root / "data/a").stat()

@@ -70,9 +70,9 @@ def start_of_a_job(area: measuring.Area, rounds: int, root: Path) -> None:
         return float((root / "began").read_text("utf-8")) - began
 
     ours()
-    taken = measuring.in_turn({"ours": ours, "plain": plain}, rounds)
+    taken = measuring.in_turn({"ours": ours, "plain": plain, "click": measuring.click}, rounds)
     beyond = [mine - its for mine, its in zip(taken["ours"], taken["plain"], strict=True)]
-    area.add(row("start of a local job, beyond `python script.py`", "s", beyond, at_most(0.15)))
+    area.add_paced("start of a local job, beyond `python script.py`", beyond, taken["click"], 0.15)
 
 
 def many_short_jobs(area: measuring.Area, rounds: int, count: int, root: Path) -> None:
@@ -122,10 +122,11 @@ def nothing_to_do(area: measuring.Area, rounds: int, resources: int, root: Path)
         command = [CLOUDML, "up", "-q", "-C", folder]
         child(command)
         try:
-            taken = [child(command).seconds for _ in range(rounds)]
+            cases = {"ours": lambda command=command: child(command).seconds, "click": measuring.click}
+            taken = measuring.in_turn(cases, rounds)
         finally:
             child([CLOUDML, "down", "--yes", "-q", "-C", folder])
-        area.add(row(f"up with nothing to do, {name}", "s", taken, at_most(bound)))
+        area.add_paced(f"up with nothing to do, {name}", taken["ours"], taken["click"], bound)
 
 
 def lists(area: measuring.Area, rounds: int, count: int) -> None:

@@ -15,6 +15,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,6 +139,16 @@ def peer(name: str) -> Path | None:
     return python if python.exists() else None
 
 
+CLICK = "import click"
+CLICK_S = 0.05
+"""What this took, as a process, on the machine for which bounds in seconds were set."""
+
+
+def click() -> float:
+    """Seconds of a process that imports click and nothing else: the pace of a machine in starting Python."""
+    return child([sys.executable, "-c", CLICK]).seconds
+
+
 class Area:
     """The rows of one script, in the order they were measured, and what was left out with the reason."""
 
@@ -145,6 +156,11 @@ class Area:
         self.name = name
         self.rows: list[Row] = []
         self.left_out: dict[str, str] = {}
+
+    def add_paced(self, name: str, taken: Sequence[float], paces: Sequence[float], bound: float) -> None:
+        """Add what took so many seconds, and the same beside `click` in the same rounds; the bound goes with both."""
+        self.add(row(name, "s", taken, at_most(bound)))
+        self.add(row(name, "s", taken, at_most(bound / CLICK_S), **{CLICK: paces}))
 
     def add(self, measured: Row) -> None:
         self.rows.append(measured)

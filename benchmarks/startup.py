@@ -68,6 +68,7 @@ def status(area: measuring.Area, provider: str, imports: str, rounds: int) -> No
             "answer": lambda: measuring.seconds(lambda: there.project.status("there")),
             "vendor": lambda: child([PYTHON, "-c", imports]).seconds,
             "python": lambda: child([PYTHON, "-c", "pass"]).seconds,
+            "click": measuring.click,
         }
         for case in cases.values():
             case()
@@ -75,8 +76,8 @@ def status(area: measuring.Area, provider: str, imports: str, rounds: int) -> No
     beyond = [mine - answer for mine, answer in zip(taken["ours"], taken["answer"], strict=True)]
     vendor = [its - bare for its, bare in zip(taken["vendor"], taken["python"], strict=True)]
     rest = [mine - its for mine, its in zip(beyond, vendor, strict=True)]
-    area.add(row(f"status on {provider}, beyond its answers", "s", beyond, at_most(0.3)))
-    area.add(row(f"the same without `{imports}`", "s", rest, at_most(0.3)))
+    area.add_paced(f"status on {provider}, beyond its answers", beyond, taken["click"], 0.3)
+    area.add_paced(f"the same without `{imports}`", rest, taken["click"], 0.3)
 
 
 def main() -> None:

@@ -79,13 +79,19 @@ def standing(live: Live) -> Standing:
 
 def _made(live: Live, name: str) -> Standing:
     """The wanted deployment is there: does it answer, and does it scale?"""
+    # The moment tells one time from the next: a request of somebody else may have put the traffic back, or have made
+    # the deployment busy when ours was to be sent.
+    since = max(_modified(live.endpoint), _modified(live.wanted or {}))
     if live.traffic.get(name) != ALL:
-        # A request of somebody else may have put it back: the moment tells one time from the next.
-        since = live.endpoint.get("systemData", {}).get("lastModifiedAt", "")
         return Standing(State.UNFINISHED, live.hash, f"its traffic does not go to `{name}` since {since}", Step.TRAFFIC)
     if live.scaling:
-        return Standing(State.UNFINISHED, live.hash, live.scaling, Step.SCALING)
+        return Standing(State.UNFINISHED, live.hash, f"{live.scaling} since {since}", Step.SCALING)
     return Standing(State.READY, live.hash)
+
+
+def _modified(record: Mapping[str, Any]) -> str:
+    """When somebody changed it last, as Azure writes it."""
+    return str(record.get("systemData", {}).get("lastModifiedAt", ""))
 
 
 def _failed(live: Live) -> Standing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -334,6 +335,21 @@ class TestRollout:
         found = rollout.standing(live(wanted="Failed", old="Succeeded", traffic={"old": 100}))
         assert (found.state, found.hash) == (State.READY, "a" * 64)
         assert "OutOfQuota: too much" in found.reason
+
+    @pytest.mark.parametrize("what", ["endpoint", "deployment"])
+    @pytest.mark.parametrize("scaling", ["", "it does not scale"])
+    def test_what_lacks_after_somebody_elses_change_is_not_what_lacked_before_it(self, what: str, scaling: str) -> None:
+        """Another `up` may have put the deployment anew when ours was about to send the traffic, and sent nothing."""
+
+        def reason(changed: str) -> str:
+            there = replace(live(wanted="Succeeded", traffic={"wanted": 100} if scaling else None), scaling=scaling)
+            for one in (there.endpoint, *there.deployments.values()):
+                one["systemData"] = {"lastModifiedAt": "2026-03-01T12:00:00.000001Z"}
+            changed_one = there.endpoint if what == "endpoint" else there.wanted
+            changed_one["systemData"] = {"lastModifiedAt": changed}
+            return rollout.standing(there).reason
+
+        assert reason("2026-03-01T12:00:07.000001Z") != reason("2026-03-01T12:00:09.000001Z")
 
     def test_a_new_deployment_begins_with_as_many_instances_as_the_load_has_made(self) -> None:
         assert [rollout.kept_count(count, 2, 5) for count in (1, 3, 9)] == [2, 3, 5]

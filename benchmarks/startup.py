@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import listing
 import measuring
-from measuring import at_most, child, row
+from measuring import CLICK, at_most, child, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 PYTHON = Path(sys.executable)
 CLOUDML = PYTHON.parent / "cloudml"
 FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
-CLICK = "import click"
 PEERS = {
     "zenml": ("zenml", "--help"),
     "mlflow": ("mlflow", "--help"),
@@ -85,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, measuring.area("startup") as area:
         project = Path(folder) / "flights"
         shutil.copytree(FLIGHTS, project, ignore=shutil.ignore_patterns(".cloudml"))
-        commands = {CLICK: [PYTHON, "-c", "import click"], **ours(project), **theirs()}
+        commands = {CLICK: [PYTHON, "-c", CLICK], **ours(project), **theirs()}
         for command in commands.values():
             child(command)  # bytecode is written, digests are kept, pages are in memory
         cases = {name: (lambda command=command: child(command).seconds) for name, command in commands.items()}

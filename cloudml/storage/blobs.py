@@ -103,6 +103,11 @@ def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int
     return True
 
 
+def has(storage: Storage, digest: str, size: int) -> bool:
+    """Whether that content is there, with all of its *size* bytes."""
+    return _size(storage, blob(digest)) == size
+
+
 def _size(storage: Storage, path: str) -> int | None:
     """The size of what is there; None where nothing is."""
     if storage.folder:
@@ -167,7 +172,7 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
     assert storage.folder
     path = blob(digest)
     with translated(storage.uri(path)):
-        new = _size(storage, path) != file.stat().st_size
+        new = not has(storage, digest, file.stat().st_size)
         if new:
             target = storage.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)

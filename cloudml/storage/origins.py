@@ -59,8 +59,7 @@ def _known(storage: Storage, marker: str, size: int) -> str:
         digest = str(json.loads(storage.read(marker))["digest"])
     except NotFoundError:
         return ""
-    there = storage.head(blobs.blob(digest))
-    return digest if there and there["size"] == size else ""
+    return digest if blobs.has(storage, digest, size) else ""
 
 
 def _to_folder(storage: Storage, source: Source, entry: Entry, meter: Meter) -> tuple[str, bool]:
@@ -92,11 +91,9 @@ def _to_bucket(storage: Storage, source: Source, entry: Entry, meter: Meter) -> 
         with translated(storage.uri(staged)):
             blobs.put_parts(storage, staged, passing.seen(_pieces(source)), entry.size)
         _look_again(source, entry)
-        path = blobs.blob(passing.digest)
-        there = storage.head(path)
-        new = there is None or there["size"] != entry.size
+        new = not blobs.has(storage, passing.digest, entry.size)
         if new:
-            blobs.duplicate(storage, staged, path, entry.size)
+            blobs.duplicate(storage, staged, blobs.blob(passing.digest), entry.size)
         return passing.digest, new
     finally:
         with suppress(ProviderError):  # what stays is swept

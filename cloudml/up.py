@@ -173,10 +173,11 @@ class Up:
         began = time.monotonic()
         reference = step.reference
         try:
-            action, why = judge(step.resource, present(self.provider, step.resource))
+            there = present(self.provider, step.resource)
+            action, why = judge(step.resource, there)
             step = replace(step, action=action, why=why)
             self.say(Happened.STARTED, step, began, message=why)
-            status, reused = self._bring(step, began)
+            status, reused = self._bring(step, there, began)
         except CloudMLError as error:
             if not isinstance(error, StoppedError):
                 self.say(Happened.FAILED, step, began, message=error.message)
@@ -186,12 +187,11 @@ class Up:
             self.reused.add(reference)
         self.say(Happened.FINISHED, step, began, state=str(status.state), details={"reused": reused})
 
-    def _bring(self, step: Step, began: float) -> tuple[Status, bool]:
-        """What is there in the end, and whether it was there before."""
+    def _bring(self, step: Step, status: Status | None, began: float) -> tuple[Status, bool]:
+        """What is there in the end, and whether it was there before; *status* is what is there now."""
         step = self._gated(step)
         started, sent = False, set[str]()
         while True:
-            status = present(self.provider, step.resource)
             action, why = judge(step.resource, status)
             if action is Action.REUSE and status is not None:
                 self._smoke(step)
@@ -207,6 +207,7 @@ class Up:
                 started = True
                 if action is Action.FINISH:
                     sent.add(why)
+                status = present(self.provider, step.resource)
 
     def _send(self, step: Step, action: Action, began: float) -> None:
         nouns = service(self.provider, step.resource.identity.section)

@@ -101,7 +101,7 @@ def text(value: object) -> str:
 
 def passable(word: str) -> bool:
     """Can the operating system hand it to a process?"""
-    return "\0" not in word and not any("\ud800" <= letter <= "\udfff" for letter in word)
+    return "\0" not in word and (word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word))
 
 
 def _words(value: object, option: Option) -> list[str]:

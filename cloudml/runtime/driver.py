@@ -21,7 +21,7 @@ import argparse
 import contextlib
 import os
 import sys
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from cloudml.runtime import contract, outcome, process, record, requirements, staging
 from cloudml.runtime.outcome import Outcome
@@ -35,9 +35,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not options.request:
         parser.error("no job request; give --request FILE or set CLOUDML_REQUEST")
-    given = dict(text.partition("=")[::2] for text in options.given)
+    return carry_out(options.request, dict(text.partition("=")[::2] for text in options.given))
+
+
+def carry_out(path: str, given: Mapping[str, str]) -> int:
+    """Run the job that the request file at *path* describes; the exit code for this process, see the module.
+
+    Args:
+        path: Of the file.
+        given: Variables that its paths may name, besides those of the environment.
+    """
     try:
-        request = read(options.request, {**os.environ, **given})
+        request = read(path, {**os.environ, **given})
     except RequestError as error:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         process.tell(2, f"cloudml: error: {error}{hint}\n".encode("utf-8", "replace"))

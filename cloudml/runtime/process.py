@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -101,9 +102,7 @@ class Stop:
         if self.signal:  # it came while the child was being started
             self._end(self.signal)
         while child.poll() is None:
-            try:
-                child.wait(self._patience())
-            except subprocess.TimeoutExpired:
+            if not _ends_within(child, self._patience()):
                 self._look()
         while whole_group and self.begun and _alive(child.pid):
             time.sleep(0.02)
@@ -141,6 +140,24 @@ class Stop:
         elif self._deadline is not None and moment >= self._deadline:
             self.timed_out = True
             self._end(signal.SIGTERM)
+
+
+def _ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the end of *child*, at most so many seconds; whether it came.
+
+    Where the system tells of it (Linux, from Python 3.9 on) no time is lost; `Popen.wait` looks 20 times a second.
+    """
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(seconds)
+    else:
+        try:
+            select.select([descriptor], [], [], seconds)
+        finally:
+            os.close(descriptor)
+    return child.poll() is not None
 
 
 def nothing() -> None:

@@ -13,6 +13,7 @@ Times are ISO 8601 in UTC. Files are replaced in one step, metrics.jsonl grows b
 
 from __future__ import annotations
 
+import functools
 import glob
 import json
 import math
@@ -84,16 +85,33 @@ def versions(site: str | None = None) -> dict[str, Any]:
 
     packages: dict[str, str] = {}
     for folder in [site, *sys.path] if site else sys.path:
-        for pattern in ("*.dist-info/METADATA", "*.egg-info/PKG-INFO", "*.egg-info"):
-            for path in glob.iglob(os.path.join(glob.escape(folder), pattern)):
-                found = _metadata(path)
-                if "name" in found:
-                    packages.setdefault(found["name"], found.get("version", ""))
+        packages = {**_packages(folder, _changed(folder)), **packages}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(sorted(packages.items())),
     }
+
+
+def _changed(folder: str) -> int:
+    """When something was last put into *folder* or taken away, in nanoseconds; 0 where there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=None)
+def _packages(folder: str, changed: int) -> Mapping[str, str]:
+    """Name to version; *changed* is of what one remembers."""
+    del changed
+    packages: dict[str, str] = {}
+    for pattern in ("*.dist-info/METADATA", "*.egg-info/PKG-INFO", "*.egg-info"):
+        for path in glob.iglob(os.path.join(glob.escape(folder), pattern)):
+            found = _metadata(path)
+            if "name" in found:
+                packages.setdefault(found["name"], found.get("version", ""))
+    return packages
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[Metric]:

@@ -15,6 +15,7 @@ from cloudml.shipping import requirements_file
 from cloudml.status import JobState, JobStatus
 from cloudml_local import images, machines, processes, runs, words
 from cloudml_local.errors import translated
+from cloudml_local.forkserver import SERVER
 from cloudml_local.names import native
 from cloudml_local.places import Run
 from cloudml_local.state import Row, new
@@ -160,20 +161,21 @@ class LocalJobs:
         """
         del progress  # files of this computer are linked, which takes no time
         name, body = native(resource.identity), lower(resource, self.places, self.at_once)
-        self._settled(name)
+        before = self._settled(name)
         row = self.state.add(new(resource.identity, name, JobState.QUEUED, body), instead=may_be_made_anew)
         with self.state.making(row), translated(OPERATION):
-            runner = self._start(row, resource)
+            runner = self._start(row, resource, new=before is None)
         self.state.edit("jobs", name, lambda now: _handed_over(now, row, runner))
         return self.get(name)
 
-    def _start(self, row: Row, resource: JobResource) -> str:
+    def _start(self, row: Row, resource: JobResource, *, new: bool) -> str:
+        """Start the runner; with *new* there was no job of that name before."""
         from cloudml.source import pack
 
-        folder = self.places.folder("jobs", row.name)
-        processes.end(folder)
-        self.state.clear("jobs", row.name)
-        run = Run(folder)
+        run = Run(self.places.folder("jobs", row.name))
+        if not new or run.folder.exists():
+            processes.end(run.folder)
+            self.state.clear("jobs", row.name)
         run.folder.mkdir(parents=True)
         pack(resource.source, run.code)
         if resource.requirements:
@@ -181,32 +183,22 @@ class LocalJobs:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(resource.requirements, "utf-8")
         run.request.write_text(json.dumps(row.body["request"]), "utf-8")
-        return processes.start(
-            "cloudml_local.runner",
-            str(self.places.home),
-            row.name,
-            str(row.facts["attempt"]),
-            folder=run.folder,
-            log=run.log,
-        )
+        attempt = str(row.facts["attempt"])
+        return SERVER.start(str(self.places.home), row.name, attempt, folder=run.folder, log=run.log)
 
     def get(self, name: str) -> JobStatus:
         """How the job stands; one whose runner is gone is settled first."""
-        self._settled(name)
-        return self._lifted(self.state.get("jobs", name))
+        return self._lifted(self._settled(name) or self.state.get("jobs", name))
 
     def list(self, project: str) -> Iterator[JobStatus]:
         """Every job of the project."""
         for row in self.state.find("jobs", project):
-            self._settled(row.name)
-            now = self.state.look("jobs", row.name)
-            if now is not None:
+            if now := self._settled(row.name, row):
                 yield self._lifted(now)
 
     def cancel(self, name: str) -> None:
         """Ask the job to stop."""
-        self._settled(name)
-        row = self.state.get("jobs", name)
+        row = self._settled(name) or self.state.get("jobs", name)
         stopping = self.state.edit("jobs", name, _stopping)
         if stopping is not None and row.facts.get("role") == runs.RUNNER:
             processes.send(row.owner, signal.SIGTERM)
@@ -256,11 +248,18 @@ class LocalJobs:
         named = row.body.get("request", {}).get("outputs", {})
         return lift(row, runs.seen(run), {output: str(run.outputs / output) for output in named})
 
-    def _settled(self, name: str) -> None:
-        """Write down how a job ended whose runner was killed, or never started."""
-        row = self.state.look("jobs", name)
-        if row is not None and not JobState(row.state).over and row.orphaned:
-            runs.settle_orphan(self.state, row)
+    def _settled(self, name: str, row: Row | None = None) -> Row | None:
+        """The row of a job, if there is one, once it says how the job ended whose runner was killed or never started.
+
+        Args:
+            name: The job's.
+            row: What it was a moment ago, where that is known.
+        """
+        row = row or self.state.look("jobs", name)
+        if row is None or JobState(row.state).over or not row.orphaned:
+            return row
+        runs.settle_orphan(self.state, row)
+        return self.state.look("jobs", name)
 
 
 def _handed_over(now: Row, ours: Row, runner: str) -> Row | None:

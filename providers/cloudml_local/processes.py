@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 
 MARK = "CLOUDML_LOCAL"
 """The environment variable that names the folder for which a process works."""
+MARKED = f"\0{MARK}=".encode()
 PROC = Path("/proc")
+MARK_BYTES = 4096
+"""As long as a path may be (Linux: PATH_MAX)."""
 LOOK_S = 0.02
 """The pause between two looks at whether a process is gone."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+WAKE = signal.SIGCONT
+"""Ends a `doze` early; who does not doze is not touched by it."""
 _started: set[int] = set()
 """Children of this process that `start` made, to be let go when they have ended."""
 GONE = ("", "Z", "X")
@@ -125,6 +131,112 @@ def start(module: str, *arguments: str, folder: Path, log: Path, blocked: Sequen
     return identity(pid)
 
 
+def start_piped(module: str) -> tuple[int, int]:
+    """Start ``python -m module`` in a session of its own; where to write to it, and where to read what it writes.
+
+    Its mark is this process's own, with room for that of a process that is forked from it.
+    """
+    theirs_in, ours_out = os.pipe()
+    ours_in, theirs_out = os.pipe()
+    try:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", module],
+            {**os.environ, MARK: os.environ.get(MARK, "") + os.sep * MARK_BYTES},
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, theirs_in, 0),
+                (os.POSIX_SPAWN_DUP2, theirs_out, 1),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+        )
+    finally:
+        os.close(theirs_in)
+        os.close(theirs_out)
+    _started.add(pid)
+    return ours_out, ours_in
+
+
+def fork(work: Callable[[], int], *, lives_on: bool = False) -> int:
+    """Run *work* in a child of this process, with all that is imported here; the child's number.
+
+    It has a session of its own and the mark of this process, and ends with the exit code that *work* returns. Signals
+    are as in a new program; one that was blocked comes after that. This process must have one thread.
+
+    Args:
+        lives_on: Do not ask it to end when this process ends.
+    """
+    parent = os.getpid()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setsid()
+        if not lives_on:
+            die_with(parent)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        code = work()
+    except BaseException:  # noqa: BLE001  nothing may go on as if this were the parent
+        traceback.print_exc()
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+
+
+def redirect(log: Path) -> None:
+    """Read from nothing, and add what this process and its children print to *log*."""
+    nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor, place in ((nothing, 0), (file, 1), (file, 2)):
+        os.dup2(descriptor, place)
+    os.close(nothing)
+    os.close(file)
+
+
+def mark_again(folder: Path) -> None:
+    """Let this process, forked from one that `start_piped` made, show the mark of *folder* (Linux)."""
+    begin, room = shown_mark()
+    ctypes.memmove(begin, os.fsencode(folder).ljust(room, b"\0"), room)
+
+
+def shown_mark() -> tuple[int, int]:
+    """Where in memory the mark lies that this process shows, and how long it is (Linux).
+
+    What /proc tells of an environment is the memory in which it was handed to the program: proc(5), env_start.
+
+    Raises:
+        ValueError: It has none, or the system does not tell where.
+    """
+    shown = b"\0" + PROC.joinpath("self/environ").read_bytes()
+    begin = int(PROC.joinpath("self/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[47])
+    place = shown.index(MARKED) + len(MARKED)
+    if not begin:
+        raise ValueError("the system does not tell where the environment lies")
+    return begin + place - 1, shown.index(b"\0", place) - place
+
+
+def reap() -> None:
+    """Let the children go that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def doze(seconds: float) -> None:
+    """Let so many seconds pass, or fewer when `WAKE` comes, which the caller has blocked: also one that came before."""
+    if hasattr(signal, "sigtimedwait"):
+        signal.sigtimedwait((WAKE,), seconds)
+    else:  # macOS
+        time.sleep(seconds)
+
+
 def marked_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     """*environment* with the mark of *folder*."""
     return {**environment, MARK: str(folder)}
@@ -141,13 +253,14 @@ def _marks() -> Iterator[tuple[int, str]]:
 
 
 def _marks_linux() -> Iterator[tuple[int, str]]:
-    wanted = f"{MARK}=".encode()
-    for entry in PROC.iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                for pair in (entry / "environ").read_bytes().split(b"\0"):
-                    if pair.startswith(wanted):
-                        yield int(entry.name), os.fsdecode(pair[len(wanted) :])
+    for name in os.listdir(PROC):  # noqa: PTH208  hot, as all here: for each process of this computer
+        if name.isdigit():
+            with suppress(OSError), open(f"{PROC}/{name}/environ", "rb") as file:  # noqa: PTH123
+                environment = b"\0" + file.read()
+                place = environment.find(MARKED)
+                if place >= 0:
+                    mark = environment[place + len(MARKED) :].partition(b"\0")[0]
+                    yield int(name), os.fsdecode(mark)
 
 
 def _marks_elsewhere() -> Iterator[tuple[int, str]]:

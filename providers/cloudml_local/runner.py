@@ -1,36 +1,33 @@
 """The process that looks after one job: ``python -m cloudml_local.runner STATE_FOLDER JOB ATTEMPT``.
 
-It waits for its turn, starts the driver of cloudml.runtime, hands on the wish to stop, sees to it that nothing of the
-job is left running, and writes down how it ended. It has a session of its own, so it outlives the command that
-started it.
+It waits for its turn, forks into the driver of cloudml.runtime, hands on the wish to stop, sees to it that nothing of
+the job is left running, writes down how it ended, and wakes the runner whose turn is next. It has a session of its own,
+so it outlives the command that started it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cloudml.runtime import driver
 from cloudml.states import JobState
 from cloudml_local import processes, runs
 from cloudml_local.places import Places, Run
 from cloudml_local.state import Row, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import FrameType
 
-DRIVER = "cloudml.runtime.driver"
-QUEUE_S = (0.05, 0.5)
-"""The first and the longest pause between two looks at the queue."""
-LOOK_S = 0.5
+QUEUE_S = (0.2, 1.0)
+"""The first and the longest pause between two looks at the queue, where nobody wakes this process."""
+STOPS = (signal.SIGTERM, signal.SIGINT)
+WAITING = (JobState.QUEUED, JobState.RUNNING, JobState.STOPPING)
+"""The states of jobs that have a place in the queue, or had one and are not over."""
 STOP_S = 8.0
 """What the driver has besides the grace of the script, before it is killed as well."""
 
@@ -48,38 +45,60 @@ def _before(row: Row, mine: Row) -> bool:
     return row.state == JobState.QUEUED and (row.created, row.name) < (mine.created, mine.name)
 
 
+def wake_next(state: State) -> None:
+    """Wake the runner that waits longest; without this it would look by itself, some moments later."""
+    waiting = (row for row in state.find("jobs", among=(JobState.QUEUED,)) if row.facts.get("role") == runs.RUNNER)
+    next((row for row in waiting if processes.send(row.owner, processes.WAKE)), None)
+
+
 @dataclass(slots=True)
 class Runner:
-    """One run of a job."""
+    """One run of a job.
+
+    Attributes:
+        driver: The number of its driver, while there is one.
+        grace_s: What the driver has to end when it is asked to.
+    """
 
     state: State
     name: str
     attempt: str
     stopping: bool = False
-    driver: subprocess.Popen[bytes] | None = field(default=None)
+    driver: int = 0
+    grace_s: float = 0.0
 
     def run(self) -> None:
         """From the queue to the end."""
         processes.adopt_orphans()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGALRM, self._kill)
         row = self.state.edit("jobs", self.name, self._mine)
         if row is None:
             return
         code = self._carry_out(row) if self._turn() else 0
         processes.end_children()
         runs.finish(self.state, row, code)
+        wake_next(self.state)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopping = True
-        if self.driver is not None:
-            self.driver.terminate()
+        if self.driver:
+            os.kill(self.driver, signal.SIGTERM)
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:
+                signal.setitimer(signal.ITIMER_REAL, self.grace_s)
+
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.driver:
+            os.kill(self.driver, signal.SIGKILL)
 
     def _mine(self, now: Row) -> Row | None:
-        over = JobState(now.state).over
-        if over or now.facts.get("attempt") != self.attempt:
+        if JobState(now.state).over or now.facts.get("attempt") != self.attempt:
             return None
+        if now.facts.get("role") == runs.RUNNER and now.owner != processes.me() and not now.orphaned:
+            return None  # it was started twice: whoever asked for the first one did not hear of it
         return now.with_facts(owner=processes.me(), role=runs.RUNNER)
 
     def _turn(self) -> bool:
@@ -90,42 +109,37 @@ class Runner:
             ready = mine.state == JobState.QUEUED and may_start(mine, everyone)
             return replace(mine, state=JobState.RUNNING) if ready else None
 
-        while self.state.claim("jobs", self.name, start) is None:
-            row = self.state.look("jobs", self.name)
-            if self.stopping or row is None or row.state == JobState.STOPPING:
-                return False
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
+        signal.pthread_sigmask(signal.SIG_BLOCK, (processes.WAKE,))
+        try:
+            while self.state.claim("jobs", self.name, start, among=WAITING) is None:
+                row = self.state.look("jobs", self.name)
+                if self.stopping or row is None or row.state == JobState.STOPPING:
+                    return False
+                processes.doze(pause)
+                pause = min(2 * pause, longest)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (processes.WAKE,))
         return True
 
     def _carry_out(self, row: Row) -> int:
-        """Run the driver to its end; its exit code."""
+        """Run the driver to its end; its exit code, negative where a signal ended it."""
         run = Run(self.state.places.folder("jobs", self.name))
-        self.driver = self._driver(run)
-        if self.stopping:  # it came while the driver was being started
-            self.driver.terminate()
-        return self._wait(self.driver, row.body)
-
-    def _driver(self, run: Run) -> subprocess.Popen[bytes]:
         run.staging.mkdir(exist_ok=True)
-        return subprocess.Popen(
-            processes.argv(DRIVER, ["--request", str(run.request)]),
-            cwd=run.folder,
-            env=processes.marked_environment(os.environ, run.folder),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=partial(processes.die_with, os.getpid()),  # noqa: PLW1509  this process has one thread
-        )
+        self.grace_s = float(row.body["grace_s"]) + STOP_S
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        self.driver = processes.fork(lambda: drive(run))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        if self.stopping:  # perhaps before there was a driver
+            self._stop(signal.SIGTERM, None)
+        _, status = os.waitpid(self.driver, 0)
+        self.driver = 0
+        return os.waitstatus_to_exitcode(status)
 
-    def _wait(self, driver: subprocess.Popen[bytes], body: Mapping[str, Any]) -> int:
-        kill_at = float("inf")
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                return driver.wait(timeout=LOOK_S)
-            if self.stopping and kill_at == float("inf"):
-                kill_at = time.monotonic() + float(body["grace_s"]) + STOP_S
-            if time.monotonic() > kill_at:
-                driver.kill()
+
+def drive(run: Run) -> int:
+    """What the child of a runner does; its exit code."""
+    os.chdir(run.folder)
+    return driver.carry_out(str(run.request), {})
 
 
 def main(home: str, name: str, attempt: str) -> None:

@@ -20,7 +20,7 @@ from cloudml_local.errors import translated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cloudml.resources import Identity
@@ -152,17 +152,12 @@ class State:
             )
         return row
 
-    def find(self, section: str, project: str | None = None) -> list[Row]:
-        """All rows of a section, of one project or of all, the oldest first."""
+    def find(self, section: str, project: str | None = None, *, among: Sequence[str] = ()) -> list[Row]:
+        """All rows of a section, of one project or of all, in any state or one of *among*; the oldest first."""
         if not self.places.database.exists():
             return []
         with translated(f"list {section}"), closing(database.connect(self.places)) as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours
-                " WHERE section = ? AND project = coalesce(?, project) ORDER BY created",
-                (section, project),
-            ).fetchall()
-        return [_row(one) for one in rows]
+            return _find(connection, section, project, among)
 
     def edit(self, section: str, name: str, change: Callable[[Row], Row | None]) -> Row | None:
         """Replace a row by what *change* makes of it, in one transaction.
@@ -177,14 +172,12 @@ class State:
             row = change(old) if old is not None else None
             return _put(connection, row)
 
-    def claim(self, section: str, name: str, may: Callable[[Row, list[Row]], Row | None]) -> Row | None:
-        """As `edit`, with all rows of the section in view."""
+    def claim(
+        self, section: str, name: str, may: Callable[[Row, list[Row]], Row | None], *, among: Sequence[str] = ()
+    ) -> Row | None:
+        """As `edit`, with all rows of the section in view, in any state or one of *among*."""
         with self._transaction(f"claim {name}") as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM objects WHERE section = ? ORDER BY created, name",  # noqa: S608  ours
-                (section,),
-            ).fetchall()
-            everyone = [_row(one) for one in rows]
+            everyone = _find(connection, section, None, among)
             mine = next((row for row in everyone if row.name == name), None)
             row = may(mine, everyone) if mine is not None else None
             return _put(connection, row)
@@ -268,6 +261,16 @@ def _next(connection: sqlite3.Connection, family: str) -> int:
         "INSERT INTO numbers VALUES (?, 1) ON CONFLICT (family) DO UPDATE SET last = last + 1 RETURNING last", (family,)
     ).fetchone()
     return int(number)
+
+
+def _find(connection: sqlite3.Connection, section: str, project: str | None, among: Sequence[str]) -> list[Row]:
+    states = f"state IN ({', '.join('?' * len(among))})" if among else "true"
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours, and marks
+        f" WHERE section = ? AND project = coalesce(?, project) AND {states} ORDER BY created, name",
+        (section, project, *among),
+    ).fetchall()
+    return [_row(one) for one in rows]
 
 
 def _select(connection: sqlite3.Connection, section: str, name: str) -> Row | None:

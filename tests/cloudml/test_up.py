@@ -90,6 +90,17 @@ class Turns(Staged):
         return super().update(resource)
 
 
+@dataclass
+class Counted(Staged):
+    """One that counts how often it is looked at."""
+
+    looks: int = 0
+
+    def get(self, name: str) -> EndpointStatus:
+        self.looks += 1
+        return super().get(name)
+
+
 RESOURCE = EndpointResource(
     spec=EndpointSpec(name="e", model="models.m"),
     identity=Identity(project="p", resource="endpoints.e", hash="ab" * 32),
@@ -113,6 +124,14 @@ def test_what_is_left_to_be_sent_is_sent_stage_by_stage_and_then_nothing() -> No
     assert states == ["unfinished", "unfinished", "ready"]
     assert up(endpoints).reused == {"endpoints.e"}
     assert endpoints.sent == ["create", "autoscaling", "alarms"]
+
+
+def test_what_is_there_is_looked_at_once() -> None:
+    endpoints = Counted()
+    up(endpoints)
+    before = endpoints.looks
+    assert up(endpoints).reused == {"endpoints.e"}
+    assert endpoints.looks == before + 1
 
 
 @pytest.mark.parametrize("stages", [0, 1, 2])

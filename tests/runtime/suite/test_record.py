@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import tempfile
 import unittest
 
@@ -74,6 +75,18 @@ class RecordTest(unittest.TestCase):
         record.write_text(self.path, "tail.log", "two")
         self.assertNotEqual(os.stat(os.path.join(self.path, "tail.log")).st_ino, before)
         self.assertEqual(os.listdir(self.path), ["tail.log"])
+
+    def test_packages_that_came_or_went_since_are_told(self):
+        for moment, (name, version) in enumerate((("first", "1.0"), ("second", "2.5"))):
+            info = os.path.join(self.path, f"{name}-{version}.dist-info")
+            os.makedirs(info)
+            with open(os.path.join(info, "METADATA"), "w", encoding="utf-8") as file:
+                file.write(f"Name: {name}\nVersion: {version}\n")
+            os.utime(self.path, (moment, moment))
+            self.assertEqual(record.versions(self.path)["packages"][name], version)
+        shutil.rmtree(info)
+        self.assertEqual(record.versions(self.path)["packages"]["first"], "1.0")
+        self.assertNotIn("second", record.versions(self.path)["packages"])
 
     def test_versions_tell_this_python(self):
         found = record.versions()

@@ -119,18 +119,38 @@ class Spent:
     peak: int  # bytes
 
 
+WATCH = """
+import json, os, sys, time
+began = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+seconds = time.perf_counter() - began
+told = [seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)]
+os.write(int(sys.argv[1]), json.dumps(told).encode())
+"""
+
+
 def child(command: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Spent:
-    """Run a command to its end. Raises subprocess.CalledProcessError with what it printed when it fails."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    with process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, printed)
-    return Spent(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    """Run a command to its end. Raises subprocess.CalledProcessError with what it printed when it fails.
+
+    A small process starts it and looks at its memory: Linux counts that of the parent, as it was at that moment, as the
+    child's own (setmax_mm_hiwater_rss in fs/exec.c), and the one that measures may have grown large.
+    """
+    tell, told = os.pipe()
+    with open(tell, "rb") as answer:
+        try:
+            watch = [sys.executable, "-S", "-c", WATCH, str(told), *command]
+            done = subprocess.run(
+                watch, cwd=cwd, env=env, pass_fds=[told], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+        finally:
+            os.close(told)
+        if done.returncode:
+            raise subprocess.CalledProcessError(done.returncode, command, done.stdout)
+        seconds, processor, peak, code = json.load(answer)
+    if code:
+        raise subprocess.CalledProcessError(code, command, done.stdout)
+    return Spent(seconds, processor, peak)
 
 
 def peer(name: str) -> Path | None:

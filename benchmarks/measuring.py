@@ -137,7 +137,7 @@ def child(command: Sequence[str | Path], cwd: Path | None = None, env: Mapping[s
     child's own (setmax_mm_hiwater_rss in fs/exec.c), and the one that measures may have grown large.
     """
     tell, told = os.pipe()
-    with open(tell, "rb") as answer:
+    with os.fdopen(tell, "rb") as answer:
         try:
             watch = [sys.executable, "-S", "-c", WATCH, str(told), *command]
             done = subprocess.run(

@@ -28,6 +28,14 @@ PYTHON = sys.executable
 CLOUDML = Path(PYTHON).parent / "cloudml"
 FLIGHTS = Path(__file__).parent.parent / "examples" / "flights"
 STAMP = "import sys, time\nopen(sys.argv[-1], 'w').write(repr(time.time()))\n"
+START = """
+import sys, time
+import cloudml
+client = cloudml.load(sys.argv[1]).client()
+began = time.time()
+client.jobs.wait(client.jobs.submit("one").name)
+print(began)
+"""
 SHORT = """
 import hashlib, sys
 seed = sys.argv[-1].encode()
@@ -47,32 +55,44 @@ def project(folder: Path, jobs: dict[str, str]) -> cloudml.Project:
 
 
 def start_of_a_job(area: measuring.Area, rounds: int, root: Path) -> None:
-    """From the call to the script's first line, beside the same from `python script.py`."""
+    """From the call to the script's first line, beside the same from `python script.py`.
+
+    The first job of a process has a runner that is started as a program; those of the others are forked.
+    """
     numbers = iter(range(10_000))
 
-    def ours() -> float:
+    def prepared() -> Path:
         folder = root / f"start-{next(numbers)}"
         folder.mkdir()
-        began_file = folder / "began"
         (folder / "script.py").write_text(STAMP, "utf-8")
-        said = f"{{script: script.py, parameters: {{at: {began_file}}}}}"
-        made = project(folder, {"one": said})
-        client = made.client()
+        project(folder, {"one": f"{{script: script.py, parameters: {{at: {folder / 'began'}}}}}"})
+        return folder
+
+    def later() -> float:
+        folder = prepared()
+        client = cloudml.load(folder).client()
         began = time.time()
         client.jobs.wait(client.jobs.submit("one").name)
-        return float(began_file.read_text("utf-8")) - began
+        return float((folder / "began").read_text("utf-8")) - began
+
+    def first() -> float:
+        folder = prepared()
+        began = subprocess.run([PYTHON, "-c", START, folder], check=True, capture_output=True).stdout
+        return float((folder / "began").read_text("utf-8")) - float(began)
 
     def plain() -> float:
-        script = root / "script.py"
-        script.write_text(STAMP, "utf-8")
+        folder = prepared()
         began = time.time()
-        subprocess.run([PYTHON, script, root / "began"], check=True)
-        return float((root / "began").read_text("utf-8")) - began
+        subprocess.run([PYTHON, folder / "script.py", folder / "began"], check=True)
+        return float((folder / "began").read_text("utf-8")) - began
 
-    ours()
-    taken = measuring.in_turn({"ours": ours, "plain": plain, "click": measuring.click}, rounds)
-    beyond = [mine - its for mine, its in zip(taken["ours"], taken["plain"], strict=True)]
-    area.add_paced("start of a local job, beyond `python script.py`", beyond, taken["click"], 0.15)
+    cases = {"first": first, "later": later, "plain": plain, "click": measuring.click}
+    later(), later()
+    taken = measuring.in_turn(cases, rounds)
+    for which in ("first", "later"):
+        beyond = [mine - its for mine, its in zip(taken[which], taken["plain"], strict=True)]
+        name = f"start of a process's {which} local job, beyond `python script.py`"
+        area.add_paced(name, beyond, taken["click"], 0.15)
 
 
 def many_short_jobs(area: measuring.Area, rounds: int, count: int, root: Path) -> None:

@@ -252,6 +252,6 @@ def written(figure: float) -> str:
 def line(one: Row) -> str:
     """A row as it is printed."""
     what = f"{one.name} ÷ {one.beside}" if one.beside else f"{one.name}, {one.unit}"
-    spread = f"({written(one.low)} to {written(one.high)})"
+    shown = written if one.beside else "{:,.3g}".format
     target = f"  {one.target}: {one.verdict}" if one.target else ""
-    return f"  {what:<64} {written(one.figure):>8} {spread:<18}{target}"
+    return f"  {what:<64} {shown(one.figure):>8} {f'({shown(one.low)} to {shown(one.high)})':<18}{target}"

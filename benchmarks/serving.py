@@ -3,7 +3,7 @@
 All servers run at once, each with one worker, and are asked in turn by wrk, which has one thread; each request has one
 row of 12 columns, 64 different ones. Ours records every request, counts, checks rows and asks for a token.
 
-    python benchmarks/serving.py [--rounds 3] [--seconds 2] [--connections 16,64] [--models logistic,boosting]
+    python benchmarks/serving.py [--rounds 3] [--seconds 5] [--connections 16,64] [--models logistic,boosting]
         [--no-workers]
 """
 
@@ -217,7 +217,7 @@ def place(name: str) -> Iterator[Path]:
 
 def main() -> None:
     parser = measuring.arguments(__doc__, rounds=3)
-    parser.add_argument("--seconds", type=float, default=2, help="how long each case is asked in a round")
+    parser.add_argument("--seconds", type=float, default=5, help="how long each case is asked in a round")
     parser.add_argument("--connections", type=numbers, default=[16, 64])
     parser.add_argument("--models", type=lambda text: text.split(","), default=["logistic", "boosting"])
     parser.add_argument("--no-workers", action="store_true", help="leave out the large model of four workers")

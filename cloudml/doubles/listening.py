@@ -92,6 +92,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """No line for every request."""
 
+    def log_request(self, *_: object) -> None:
+        """Nor is one made only to be thrown away."""
+
 
 class Connections:
     """The connections of a server that are open, so that they can be ended with it. Mix it in before the server."""

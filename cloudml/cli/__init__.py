@@ -91,5 +91,7 @@ def cloudml(ctx: click.Context, /, **options: Any) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command, and end the process with its exit code."""
     from cloudml.cli.ending import run
+    from cloudml.cli.starting import end_quickly
 
+    end_quickly()
     sys.exit(run(cloudml, arguments))

@@ -1,7 +1,8 @@
-"""What makes a command start sooner, and is over before it works."""
+"""What makes a command start sooner, and end sooner."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from contextlib import contextmanager
@@ -34,3 +35,11 @@ def quickly() -> Iterator[None]:
             del os.environ[PLUGINS]
         else:
             os.environ[PLUGINS] = before
+
+
+def end_quickly() -> None:
+    """Let the interpreter, when it ends, not look through everything for garbage once more; the process ends anyway.
+
+    It took `status` a seventh of its processor time.
+    """
+    atexit.register(gc.freeze)

@@ -233,3 +233,21 @@ def test_a_plan_loads_only_what_a_plan_needs(target: str, tmp_path: Path) -> Non
     assert not loaded & {"cloudml.up", "cloudml.down", "cloudml.rehearsal", "cloudml.specs.sentences"}
     assert not {name.partition(".")[0] for name in loaded} & {*HEAVY, *SDKS, "obstore", "rich", "starlette", "uvicorn"}
     assert not loaded & {"cloudml.storage.store", "cloudml.storage.pushing", "cloudml.storage.pulling"}
+
+
+SIGNED_IN = {
+    "azure": "from cloudml_azure.clients import Clients, Tokens; Tokens(Clients(None).credential())",
+    "gcp": "from cloudml_gcp.clients import Clients; Clients(None)._session('http://127.0.0.1')",
+}
+UNUSED = {
+    "azure": {"azure.identity.aio", "cryptography.x509.base", "cryptography.hazmat.primitives.serialization.ssh"},
+    "gcp": {"asyncio.events", "cryptography", "google.auth.crypt.es"},
+}
+"""What a vendor's library would load for ways to sign in that most users do not have."""
+
+
+@pytest.mark.parametrize("cloud", SIGNED_IN)
+def test_signing_in_loads_nothing_that_only_keys_and_certificates_need(cloud: str) -> None:
+    loaded = loaded_by(SIGNED_IN[cloud])
+    assert {"azure": "azure.identity", "gcp": "google.auth.transport.requests"}[cloud] in loaded
+    assert not loaded & UNUSED[cloud]

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds.late import late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call
@@ -28,6 +29,14 @@ ARM = "https://management.azure.com"
 SCOPE = "https://management.azure.com/.default"
 SCORING_SCOPE = "https://ml.azure.com/.default"
 """For whom a token is that an endpoint with Entra sign-in asks for."""
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+CERTIFICATES = (
+    "cryptography.hazmat.primitives.asymmetric.padding",
+    "cryptography.hazmat.primitives.hashes",
+    "cryptography.hazmat.primitives.serialization",
+    "cryptography.x509",
+)
+"""What azure-identity imports, and only who signs in with a certificate needs: loaded then."""
 PATIENCE = Patience(answer_s=120.0)
 OURS = frozenset({"Blobs_Upload", "Blobs_Copy", "Blobs_Put"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
@@ -279,8 +288,6 @@ class Clients:
         return PipelineClient(self._arm, policies=policies, **given)
 
     def _storage(self, root: str) -> Storage:
-        from obstore.auth.azure import AzureCredentialProvider
-
         from cloudml.storage import Storage
 
         options: dict[str, Any] = {"account_name": self.settings.storage_account}
@@ -289,13 +296,30 @@ class Clients:
                 "endpoint": self._blobs,
                 "client_options": {"allow_http": self._blobs.startswith("http://")},
             }
-        return Storage(root, credential_provider=AzureCredentialProvider(self.credential()), **options)
+        return Storage(root, credential_provider=Tokens(self.credential()), **options)
+
+
+class Tokens:
+    """Tokens for obstore, out of a credential of azure-core.
+
+    obstore has the same, and imports the whole of `azure.identity.aio` with it.
+    """
+
+    def __init__(self, credential: Any) -> None:
+        self._credential = credential
+
+    def __call__(self) -> dict[str, Any]:
+        from datetime import UTC, datetime
+
+        found = self._credential.get_token(STORAGE_SCOPE)
+        return {"token": found.token, "expires_at": datetime.fromtimestamp(found.expires_on, UTC)}
 
 
 def _default_credential() -> Any:
     import logging
 
-    from azure.identity import DefaultAzureCredential
+    with late(*CERTIFICATES):
+        from azure.identity import DefaultAzureCredential
 
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # it warns of what it raises as well, over a page
     return DefaultAzureCredential()

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cloudml.clouds.late import late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import ThrottledError
 from cloudml.plan import Call
@@ -50,6 +51,8 @@ OVERRIDES = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 """gcloud's own variables, one for each service."""
 KEY = ("client_email", "private_key", "private_key_id")
 """What obstore wants to see of a key, also of none."""
+UNUSED = ("asyncio", "google.auth.crypt", "google.auth.iam", "google.auth.jwt")
+"""What google-auth imports, and only who signs with a key of his own needs: loaded then."""
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable of Google's storage clients."""
 
@@ -197,7 +200,8 @@ class Clients:
             self._local.sessions = {}
         made = self._local.sessions
         if credentials not in made:
-            from google.auth.transport.requests import AuthorizedSession
+            with late(*UNUSED):
+                from google.auth.transport.requests import AuthorizedSession
 
             session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has no annotations here
             session.headers["user-agent"] = "cloudml"
@@ -210,7 +214,8 @@ class Clients:
         return self.once("nobody", _nobody) if url.startswith("http://") else self.once("credentials", self._found)
 
     def _found(self) -> Any:
-        import google.auth
+        with late(*UNUSED):
+            import google.auth
 
         found, _ = google.auth.default(scopes=[SCOPE], quota_project_id=self.settings.quota_project)
         return found
@@ -243,7 +248,8 @@ class Tokens:
     def __call__(self) -> dict[str, Any]:
         from datetime import UTC, datetime
 
-        from google.auth.transport.requests import Request
+        with late(*UNUSED):
+            from google.auth.transport.requests import Request
 
         with self._lock:
             if not self._credentials.valid:
@@ -252,7 +258,8 @@ class Tokens:
 
 
 def _nobody() -> Any:
-    from google.auth.credentials import AnonymousCredentials
+    with late(*UNUSED):
+        from google.auth.credentials import AnonymousCredentials
 
     return AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no annotations here
 

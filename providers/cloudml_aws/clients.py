@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudml.clouds.patience import Patience
 from cloudml.plan import Call
@@ -36,12 +38,42 @@ OURS = frozenset({"s3"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
 
 
+def _unzipped(content: bytes) -> bytes:
+    import gzip
+
+    return gzip.decompress(content)
+
+
+class Documents:
+    """Reads the service models for botocore: with the parser of pydantic, which takes half the time of botocore's.
+
+    Of that for SageMaker, 2.6 MB, and of the endpoints, 1.3 MB, it is a tenth of a second.
+    """
+
+    ENDINGS: ClassVar[Mapping[str, Callable[[bytes], bytes]]] = {".json": bytes, ".json.gz": _unzipped}
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a document; its path is without the ending."""
+        return any(Path(path + ending).is_file() for ending in self.ENDINGS)
+
+    def load_file(self, path: str) -> Any:
+        """The document; None where there is none."""
+        from pydantic_core import from_json
+
+        for ending, opened in self.ENDINGS.items():
+            with suppress(FileNotFoundError), Path(path + ending).open("rb") as file:
+                return from_json(opened(file.read()))
+        return None
+
+
 @cache
 def _loader() -> Any:
     """Reads the service models, which are large: once in a process, whatever number of sessions there is."""
     from botocore.session import get_session
 
-    return get_session().get_component("data_loader")
+    loader = get_session().get_component("data_loader")
+    loader.file_loader = Documents()
+    return loader
 
 
 @cache

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from cloudml.errors import SpecError
 from cloudml.plan import Call
 from cloudml_aws import requests
-from cloudml_aws.clients import service_model
+from cloudml_aws.clients import Documents, _loader, service_model
 
 GOOD = {"EndpointName": "delay", "EndpointConfigName": "delay-1", "Tags": [{"Key": "team", "Value": "ml"}]}
 
@@ -61,3 +64,18 @@ def test_an_error_names_the_operation_and_every_problem() -> None:
         requests.check(Call("sagemaker:CreateEndpoint", {"EndpointName": "_"}), service_model("sagemaker"))
     assert "`EndpointConfigName` is missing" in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("document", ["endpoints", "sagemaker/2017-07-24/service-2", "sagemaker/2017-07-24/none"])
+def test_the_vendors_documents_are_read_as_the_vendor_reads_them(document: str) -> None:
+    import botocore
+    from botocore.loaders import JSONFileLoader
+
+    path = str(Path(botocore.__file__).parent / "data" / document)
+    ours, theirs = Documents(), JSONFileLoader()
+    assert json.dumps(ours.load_file(path)) == json.dumps(theirs.load_file(path))  # also in the same order
+    assert ours.exists(path) == theirs.exists(path)
+
+
+def test_the_service_models_are_read_by_ours() -> None:
+    assert isinstance(_loader().file_loader, Documents)

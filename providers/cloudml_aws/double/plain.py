@@ -1,4 +1,4 @@
-"""The plain requests for objects, answered out of moto's own store without its server.
+"""The plain requests for objects and lists of them, answered out of moto's own store without its server.
 
 They are most of all that are sent, and moto's server takes ten times as long for them; of a large upload it makes four
 copies in memory. Whatever says more than a plain request, is asked of a bucket with settings of its own, or would be
@@ -11,7 +11,8 @@ import hashlib
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
+from xml.sax.saxutils import escape
 
 from cloudml_aws.double.wire import Answer
 
@@ -38,6 +39,11 @@ LARGE_BYTES = 64 << 20
 """A smaller upload in parts is put together by moto."""
 PARTS_AT_MOST = 10_000
 SMALLEST_PART = 5 << 20
+WRITTEN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]*")
+"""Names that XML can hold as they are."""
+OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
+OWNER = f"<Owner><DisplayName>webfile</DisplayName><ID>{OWNER_ID}</ID></Owner>"
+"""Moto's, of everything."""
 SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
@@ -46,11 +52,11 @@ def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) 
     operation = OPERATIONS.get(asked.operation)
     if operation is None or asked.service != "s3" or not _plain(asked, environ):
         return None
-    bucket = backend.buckets.get(asked.parameters["Bucket"])
+    bucket = backend.buckets.get(asked.parameters.get("Bucket") or asked.parameters["BucketName"])
     if bucket is None or not _as_made(bucket):
         return None
     try:
-        name = asked.parameters["Key"].encode("latin-1").decode("utf-8")  # as WSGI has it
+        name = asked.parameters.get("Key", "").encode("latin-1").decode("utf-8")  # as WSGI has it
     except UnicodeError:
         return None
     return operation(backend, bucket, environ, body, name)
@@ -59,7 +65,7 @@ def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) 
 def _plain(asked: Asked, environ: Mapping[str, Any]) -> bool:
     query = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     return (
-        query == QUERIES.get(asked.operation, set())
+        query - OPTIONAL.get(asked.operation, set()) == QUERIES.get(asked.operation, set())
         and not NOT_PLAIN & environ.keys()
         and all(name in SAID for name in environ if name.startswith("HTTP_X_AMZ_"))
     )
@@ -250,20 +256,72 @@ def _whole(upload: Any, wanted: list[tuple[int, str]]) -> bool:
     return ordered and sum(sizes) >= LARGE_BYTES and not upload.sse_encryption and not upload.kms_key_id
 
 
+def _list(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _name: str) -> Answer | None:
+    """A page of names; moto chooses what is on it, and gives the token of the next."""
+    query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    most, coding, token = query.get("max-keys", "1000"), query.get("encoding-type"), query.get("continuation-token")
+    unknown = token is not None and token not in backend._pagination_tokens  # noqa: SLF001
+    if query["list-type"] != "2" or not (most.isascii() and most.isdigit()) or coding not in {None, "url"} or unknown:
+        return None
+    prefix, delimiter, start = query.get("prefix", ""), query.get("delimiter", ""), query.get("start-after", "")
+    found, more, following = backend.list_objects_v2(bucket, prefix, delimiter, token, start, int(most))
+    names = [one if isinstance(one, str) else one.name for one in found]
+    if not all(map(WRITTEN.fullmatch, (delimiter, start, *(() if coding else (prefix, *names))))):
+        return None
+
+    def spelt(name: str) -> str:
+        return quote(name) if coding else escape(name)
+
+    owner = OWNER if query.get("fetch-owner") else ""
+    folders = [f"<CommonPrefixes><Prefix>{spelt(one)}</Prefix></CommonPrefixes>" for one in found if type(one) is str]
+    objects = [_listed(one, spelt(one.name), owner) for one in found if type(one) is not str]
+    after = (
+        ("EncodingType", coding), ("KeyCount", str(len(found))), ("NextContinuationToken", following),
+        ("StartAfter", "" if token else escape(start)),
+    )  # fmt: skip
+    about = (("Name", bucket.name), ("Prefix", spelt(prefix)), ("Delimiter", escape(delimiter)), ("MaxKeys", int(most)))
+    said = "".join((*map(_element, about), *folders, *map(_element, after)))
+    facts = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{''.join(objects)}{said}"
+    return _xml(f"<ListBucketResult {SPACE}>{facts}</ListBucketResult>")
+
+
+def _element(said: tuple[str, Any]) -> str:
+    """What is said under a name; nothing where there is nothing to say, but for a prefix."""
+    name, value = said
+    return f"<{name}>{value}</{name}>" if value or value == 0 else "<Prefix/>" if name == "Prefix" else ""
+
+
+def _listed(key: Any, name: str, owner: str) -> str:
+    algorithm = key.checksum_algorithm
+    checksum = f"<ChecksumAlgorithm>{algorithm}</ChecksumAlgorithm>" if algorithm else ""
+    return (
+        f"<Contents><Key>{name}</Key><LastModified>{key.last_modified_ISO8601}</LastModified><ETag>{key.etag}</ETag>"
+        f"{checksum}<Size>{key.size}</Size><StorageClass>{key.storage_class}</StorageClass>{owner}</Contents>"
+    )
+
+
 def _xml(text: str) -> Answer:
     whole = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
     return Answer(headers={"Content-Type": "application/xml"}, body=whole)
 
 
 QUERIES: Mapping[str, set[str]] = {
+    "ListObjectsV2": {"list-type"},
     "UploadPart": {"uploadId", "partNumber"},
     "CompleteMultipartUpload": {"uploadId"},
 }
+OPTIONAL: Mapping[str, set[str]] = {
+    "ListObjectsV2": {
+        "continuation-token", "delimiter", "encoding-type", "fetch-owner", "max-keys", "prefix", "start-after",
+    },
+}  # fmt: skip
+"""What the query of a plain request must say, and what it may."""
 OPERATIONS: Mapping[str, Callable[[Any, Any, Mapping[str, Any], bytes, str], Answer | None]] = {
     "CompleteMultipartUpload": _complete,
     "CopyObject": _copy,
     "GetObject": _get,
     "HeadObject": _head,
+    "ListObjectsV2": _list,
     "PutObject": _put,
     "UploadPart": _upload_part,
 }

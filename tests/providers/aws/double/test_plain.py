@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,6 +13,7 @@ from cloudml_aws.double import BUCKET, plain
 
 OWNER = {"ExpectedBucketOwner": "111122223333"}
 """Said beside a request, it changes nothing but that moto's server answers."""
+MOTOS = {"x-amz-expected-bucket-owner": OWNER["ExpectedBucketOwner"]}
 PASSING = {"LastModified", "ResponseMetadata", "UploadId"}
 
 
@@ -53,6 +55,63 @@ def test_both_ways_give_the_same_answer(cloud, operation, said) -> None:
         answers.append(shown(getattr(cloud.s3, operation)(Bucket=BUCKET, Key=key, **said, **owner)))
         answers.append(shown(cloud.s3.get_object(Bucket=BUCKET, Key=key, **OWNER)))
     assert answers[:2] == answers[2:]
+
+
+NAMES = ("a b", "a/é+ x", "a/b/1", "a/b/2", "a&<>'\"", "b/c", "b/d/e", "c", "c0", "z%2F")
+LISTS = (
+    "", "max-keys=3", "max-keys=0", "prefix=a/", "prefix=a%2Fb%2F&delimiter=%2F", "delimiter=/", "delimiter=%3C",
+    "delimiter=/&max-keys=2", "encoding-type=url", "encoding-type=url&prefix=a/%C3%A9&delimiter=/", "start-after=b/c",
+    "fetch-owner=true&prefix=b", "prefix=none", "prefix=&delimiter=", "fetch-owner=", "delimiter=/&start-after=a/",
+    "max-keys=4&encoding-type=url&delimiter=%2F&prefix=a", "continuation-token=unknown", "continuation-token=",
+    "max-keys=x", "encoding-type=none", "list-type=1",
+)  # fmt: skip
+
+
+def fetched(aws, query: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Status and document, without its first line, and without what no two answers share."""
+    import requests
+
+    answer = requests.get(f"{aws.url}/{BUCKET}?{query}", headers=headers, timeout=20)
+    answer.encoding = "utf-8"
+    return answer.status_code, re.sub(r"^<\?xml.*\n|<RequestI[dD]>.*?</RequestI[dD]>", "", answer.text)
+
+
+def pages(aws, query: str, headers: dict[str, str]) -> list[tuple[int, str]]:
+    """Every page of a list, as `fetched` gives it."""
+    found, token = [], ""
+    while len(found) <= len(NAMES):
+        found.append(fetched(aws, query + token, headers))
+        following = re.search("<NextContinuationToken>(.*)</NextContinuationToken>", found[-1][1])
+        if following is None:
+            return found
+        token = f"&continuation-token={following[1]}"
+    pytest.fail("the pages do not end")
+
+
+def test_both_ways_list_the_same_pages(cloud) -> None:
+    for name in NAMES:
+        cloud.put(name, name.encode())
+    cloud.s3.put_object(Bucket=BUCKET, Key="b/sum", Body=b"1", ChecksumAlgorithm="SHA256")
+    cloud.s3.put_object(Bucket=BUCKET, Key="b/rare", Body=b"1", StorageClass="GLACIER")
+    for query in LISTS:
+        asked = query if "list-type" in query else f"list-type=2&{query}"
+        assert pages(cloud.aws, asked, {}) == pages(cloud.aws, asked, MOTOS), query
+    assert len(pages(cloud.aws, "list-type=2&max-keys=3", {})) == 1 + (len(NAMES) + 2 - 1) // 3
+
+
+@pytest.mark.parametrize(("query", "plainly"), [("list-type=2", True), ("list-type=1", False)])
+def test_a_list_is_answered_without_motos_server_where_it_is_plain(cloud, query: str, plainly: bool) -> None:
+    import requests
+
+    answer = requests.get(f"{cloud.aws.url}/{BUCKET}?{query}", timeout=20)
+    assert (answer.headers["x-amzn-RequestId"] == "double") is plainly
+
+
+def test_names_that_xml_cannot_hold_are_listed_by_moto(cloud) -> None:
+    cloud.s3.put_object(Bucket=BUCKET, Key="a\x01b", Body=b"1")
+    assert fetched(cloud.aws, "list-type=2", {}) == fetched(cloud.aws, "list-type=2", MOTOS)
+    (found,) = cloud.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert found["Key"] == "a\x01b"
 
 
 @pytest.mark.parametrize("said", [{"Key": "missing"}, {"Key": "a", "Range": "bytes=50-60"}])

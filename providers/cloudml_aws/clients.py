@@ -76,6 +76,20 @@ def _loader() -> Any:
     return loader
 
 
+def _moment(value: Any) -> datetime:
+    """A time in an answer. botocore asks for the time zone of this machine, which takes as long as the rest of a page.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    from botocore.utils import parse_timestamp
+
+    found: datetime = parse_timestamp(value)
+    return found
+
+
 @cache
 def service_model(service: str) -> Any:
     """The vendor's own description of a service: operations, members, patterns, enums, maxima."""
@@ -183,6 +197,7 @@ class Clients:
 
         session = get_session()
         session.register_component("data_loader", _loader())
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         if self._credentials:
             session.set_credentials(*self._credentials)
         elif self.settings.profile:

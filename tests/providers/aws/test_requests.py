@@ -8,7 +8,7 @@ import pytest
 from cloudml.errors import SpecError
 from cloudml.plan import Call
 from cloudml_aws import requests
-from cloudml_aws.clients import Documents, _loader, service_model
+from cloudml_aws.clients import Documents, _loader, _moment, service_model
 
 GOOD = {"EndpointName": "delay", "EndpointConfigName": "delay-1", "Tags": [{"Key": "team", "Value": "ml"}]}
 
@@ -79,3 +79,13 @@ def test_the_vendors_documents_are_read_as_the_vendor_reads_them(document: str) 
 
 def test_the_service_models_are_read_by_ours() -> None:
     assert isinstance(_loader().file_loader, Documents)
+
+
+@pytest.mark.parametrize(
+    "said", [0, 1764374400, 1764374400.123, "1764374400.123", "2025-11-29T00:00:00Z", "Sat, 29 Nov 2025 00:00:00 GMT"]
+)
+def test_a_time_is_the_one_that_the_vendor_reads(said) -> None:
+    from botocore.utils import parse_timestamp
+
+    assert _moment(said) == parse_timestamp(said)
+    assert _moment(said).utcoffset() is not None

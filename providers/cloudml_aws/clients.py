@@ -66,14 +66,50 @@ class Documents:
         return None
 
 
+class Services:
+    """The services that botocore has documents of; of one it is told without a look into the folders of all others.
+
+    Args:
+        all_of_them: Looks into every folder.
+        versions: Those of one service.
+        none: What *versions* raises where there are none.
+    """
+
+    def __init__(
+        self, all_of_them: Callable[[], list[str]], versions: Callable[[str], list[str]], none: type[Exception]
+    ) -> None:
+        self._all, self._versions, self._none = all_of_them, versions, none
+
+    def __contains__(self, service: str) -> bool:
+        with suppress(self._none):
+            return bool(self._versions(service))
+        return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 @cache
 def _loader() -> Any:
     """Reads the service models, which are large: once in a process, whatever number of sessions there is."""
-    from botocore.session import get_session
+    from botocore.exceptions import DataNotFoundError
+    from botocore.loaders import Loader
+    from botocore.session import Session
 
-    loader = get_session().get_component("data_loader")
-    loader.file_loader = Documents()
-    return loader
+    class Looking(Loader):  # type: ignore[misc]  # botocore has no annotations
+        def list_available_services(self, type_name: str) -> Services:
+            listed = super().list_available_services
+            return Services(
+                lambda: listed(type_name), lambda service: self.list_api_versions(service, type_name), DataNotFoundError
+            )
+
+    usual = Session(include_builtin_handlers=False).get_component("data_loader")
+    return Looking(
+        extra_search_paths=list(usual.search_paths), file_loader=Documents(), include_default_search_paths=False
+    )
 
 
 def _moment(value: Any) -> datetime:

@@ -77,8 +77,30 @@ def test_the_vendors_documents_are_read_as_the_vendor_reads_them(document: str) 
     assert ours.exists(path) == theirs.exists(path)
 
 
-def test_the_service_models_are_read_by_ours() -> None:
-    assert isinstance(_loader().file_loader, Documents)
+def test_the_service_models_are_found_where_the_vendor_finds_them(monkeypatch, tmp_path) -> None:
+    from botocore.session import Session
+
+    own = tmp_path / "own" / "2020-01-01"
+    own.mkdir(parents=True)
+    (own / "service-2.json").write_text("{}", "utf-8")
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    ours, theirs = _loader.__wrapped__(), Session().get_component("data_loader")
+    assert isinstance(ours.file_loader, Documents)
+    assert ours.search_paths == theirs.search_paths
+    known = ours.list_available_services("service-2")
+    assert list(known) == theirs.list_available_services("service-2")
+    assert len(known) == len(list(known))
+    assert "own" in known
+    assert "sagemaker" in known
+    assert "sagemakers" not in known
+    assert ours.load_service_model("own", "service-2") == {}
+
+
+def test_a_service_model_is_read_without_a_look_at_those_of_other_services(monkeypatch) -> None:
+    from botocore.loaders import Loader
+
+    monkeypatch.setattr(Loader, "list_available_services", None)
+    assert _loader.__wrapped__().load_service_model("sagemaker", "paginators-1")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 PEERS = HERE.parent / ".bench"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python compiles a module once, and not at every start
 T = TypeVar("T")
 FINE, MISSED = "reached", "missed"
 

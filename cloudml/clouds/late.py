@@ -21,8 +21,11 @@ KNOWN = frozenset({
     "__cached__", "__class__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
 })  # fmt: skip
 """What import itself asks of a module; it needs no loading."""
-_LOADING = threading.RLock()
-"""Held while a module is loaded late: other threads see all of it or wait, and its own code may ask it for things."""
+_LOADING: dict[str, threading.RLock] = {}
+"""Held while a module is loaded late: other threads see all of it or wait, and its own code may ask it for things.
+
+Each module has one of its own, as with import: threads can only wait for each other where modules import in a circle.
+"""
 
 
 class _Late(ModuleType):
@@ -40,12 +43,12 @@ class _Loading(ModuleType):
     def __getattribute__(self, name: str) -> Any:
         if name in KNOWN:
             return ModuleType.__getattribute__(self, name)
-        with _LOADING:
+        with _LOADING[ModuleType.__getattribute__(self, "__name__")]:
             return ModuleType.__getattribute__(self, name)
 
 
 def _load(module: Any) -> None:
-    with _LOADING:
+    with _LOADING[module.__name__]:
         loaded = type(module) is not _Late  # by another thread, meanwhile
         if loaded:
             return
@@ -65,6 +68,7 @@ class _Putting:
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        _LOADING.setdefault(spec.name, threading.RLock())
         return _Late(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:

@@ -42,3 +42,12 @@ def test_plan_loads_nothing_that_reads_data_or_serves(shell) -> None:
 def test_a_second_up_loads_nothing_heavy(shell) -> None:
     assert shell("up", "-q").code == 0
     assert not loaded(shell.folder, "up", "-q") & {*HEAVY, *SDKS}
+
+
+def test_a_command_ends_without_a_last_look_for_garbage(tmp_path) -> None:
+    program = (
+        "import atexit, gc, sys; atexit.register(lambda: sys.stderr.write(str(gc.get_freeze_count() > 0)))\n"
+        "from cloudml.cli import main; main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == "True"

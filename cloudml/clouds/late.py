@@ -1,7 +1,9 @@
 """Modules that are loaded when somebody first asks one for something, and not when it is imported.
 
 The vendors' libraries import everything for every way to sign in, of which a command needs one; what only checks
-certificates and signs with keys takes as long to load as all the rest of theirs.
+certificates and signs with keys takes as long to load as all the rest of theirs. `importlib.util.LazyLoader` does the
+same, but in the first releases of Python 3.11 and 3.12 two threads that ask at once may see half of a module (CPython
+issue 114763).
 """
 
 from __future__ import annotations

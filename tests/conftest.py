@@ -3,6 +3,8 @@
 import gc
 import itertools
 import os
+import shutil
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -11,6 +13,23 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 LONGEST = ("tests/examples", "test_every_python", "test_kill_at_requests", "test_sdk", "test_images", "test_scan")
 """Parts of the names of the modules that take longest, those first that take most."""
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+"""So many bytes must be free in memory for the folders of the tests to be there."""
+
+
+def holds_folders(place, room=ROOM):
+    """Whether folders of tests may be at *place*: who runs them may write there, start programs, and has the room."""
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        return False
+    return not os.statvfs(place).f_flag & os.ST_NOEXEC and shutil.disk_usage(place).free >= room
+
+
+# The tests make some hundred thousand small files and wait for each commit of SQLite: on a disk a tenth of all that is
+# computed is the file system's.
+if "TMPDIR" not in os.environ and holds_folders(MEMORY):
+    os.environ["TMPDIR"] = str(MEMORY)
 
 settings.register_profile("steady", deadline=None)  # how long an example takes depends on what else the machine does
 settings.load_profile("steady")

@@ -68,7 +68,7 @@ def run_suite(minor, place, folder, modules):
     if path is None:
         pytest.skip(f"no CPython 3.{minor} starts on this machine")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV_"))}
-    environ |= {"PYTHONPATH": f"{place}{os.pathsep}{SUITE}", "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environ["PYTHONPATH"] = f"{place}{os.pathsep}{SUITE}"
     done = subprocess.run(
         [path, "-W", "error", "-m", "unittest", *modules],
         cwd=folder, env=environ, capture_output=True, text=True, timeout=LIMIT_S, check=False,

@@ -254,6 +254,7 @@ class Clients:
 
     def _storage(self, root: str) -> Storage:
         from cloudml.storage import Storage
+        from cloudml_aws.parts import Uploads
 
         options: dict[str, Any] = {"region": self.settings.region}
         if self._endpoint:
@@ -262,7 +263,7 @@ class Clients:
                 "virtual_hosted_style_request": False,
                 "client_options": {"allow_http": self._endpoint.startswith("http://")},
             }
-        return Storage(root, credential_provider=Keys(self._session()), **options)
+        return Storage(root, uploads=Uploads(self, root), credential_provider=Keys(self._session()), **options)
 
 
 class Keys:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LARGE_BYTES = 64 << 20
-"""Larger contents are sent so: eight parts. With less, a second try has little to save, and would cost more: two further
-requests, and the loading of the cloud's own client (0.2 s)."""
+"""Larger contents are sent so: eight parts. With less, a second try has little to save, and each would cost more: two
+further requests, and the loading of the cloud's own client."""
 
 SMALLEST_BYTES = 8 << 20
 """Of a part but the last: S3 and Google take none below 5 MiB."""
@@ -140,9 +140,7 @@ def cut(content: Iterable[bytes], size: int) -> Iterator[bytes]:
 def fitting(there: Mapping[int, Part], wanted: Sequence[int]) -> dict[int, Part]:
     """Those of some parts that have their place and size among the *wanted* ones."""
     return {
-        number: part
-        for number, part in there.items()
-        if 1 <= number <= len(wanted) and part.size == wanted[number - 1]
+        number: part for number, part in there.items() if 1 <= number <= len(wanted) and part.size == wanted[number - 1]
     }
 
 

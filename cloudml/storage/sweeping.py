@@ -88,11 +88,14 @@ def _sweep_origins(storage: Storage, before: datetime) -> None:
 
 def _sweep_uploads(storage: Storage, before: datetime) -> None:
     """Uploads that nobody goes on with; where they may not be listed, the store's own rules remove them."""
+    uploads = storage.uploads
+    if uploads is None:
+        return
     with suppress(PermissionDeniedError):
-        for upload in list(storage.uploads.unfinished("blobs") if storage.uploads else ()):
+        for upload in list(uploads.unfinished("blobs")):
             if upload.begun and upload.begun < before:
                 with suppress(NotFoundError):
-                    storage.uploads.abort(upload)
+                    uploads.abort(upload)
 
 
 def _sweep_litter(folder: Path, before: datetime) -> None:

@@ -214,7 +214,9 @@ def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: by
     query = parse_qs(environ["QUERY_STRING"])
     checksum = _checksum(environ)
     upload, number = query["uploadId"][0], query["partNumber"][0]
-    if checksum is None or upload not in bucket.multiparts or "HTTP_X_AMZ_COPY_SOURCE" in environ:
+    if upload not in bucket.multiparts:
+        return _no_upload()
+    if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ:
         return None
     if not number.isdigit() or not 1 <= int(number) <= PARTS_AT_MOST:
         return None
@@ -231,7 +233,7 @@ def _list_uploads(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body:
 def _list_parts(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
     query = _query(environ)
     upload = bucket.multiparts.get(query["uploadId"])
-    return None if upload is None else _xml(multiparts.parts(upload, name, query))
+    return _no_upload() if upload is None else _xml(multiparts.parts(upload, name, query))
 
 
 def _query(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -242,9 +244,11 @@ def _query(environ: Mapping[str, Any]) -> dict[str, str]:
 def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
     """Put a large upload together without holding it in memory; moto does it with small ones."""
     upload = bucket.multiparts.get(parse_qs(environ["QUERY_STRING"])["uploadId"][0])
+    if upload is None:
+        return _no_upload()
     text = body.decode("utf-8", "replace")
     wanted = [*zip(map(int, PART.findall(text)), ETAG.findall(text), strict=False)]
-    if upload is None or len(wanted) != text.count("<Part>") or not _whole(upload, wanted):
+    if len(wanted) != text.count("<Part>") or not _whole(upload, wanted):
         return None
     parts = [upload.parts[number] for number, _ in wanted]
     md5s = b"".join(bytes.fromhex(etag) for _, etag in wanted)
@@ -319,9 +323,15 @@ def _listed(key: Any, name: str, owner: str) -> str:
     )
 
 
-def _xml(text: str) -> Answer:
+def _no_upload() -> Answer:
+    """The refusal of an upload that is not there, at which moto's server fails."""
+    message = "The specified upload does not exist. The upload ID may be invalid, or it may have been completed."
+    return _xml(f"<Error><Code>NoSuchUpload</Code><Message>{message}</Message></Error>", 404)
+
+
+def _xml(text: str, status: int = 200) -> Answer:
     whole = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
-    return Answer(headers={"Content-Type": "application/xml"}, body=whole)
+    return Answer(status=status, headers={"Content-Type": "application/xml"}, body=whole)
 
 
 QUERIES: Mapping[str, set[str]] = {

@@ -40,7 +40,10 @@ _SCOPE = re.compile(r"Credential=([^/]*)/\d+/([^/]+)/([^/]+)/aws4_request")
 S3_QUERIES = {
     "uploads": {"POST": "CreateMultipartUpload", "GET": "ListMultipartUploads"},
     "uploadId": {
-        "GET": "ListParts", "PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload",
+        "GET": "ListParts",
+        "PUT": "UploadPart",
+        "POST": "CompleteMultipartUpload",
+        "DELETE": "AbortMultipartUpload",
     },
     "delete": {"POST": "DeleteObjects"},
     "tagging": {"GET": "GetTagging", "PUT": "PutTagging", "DELETE": "DeleteTagging"},

@@ -5,8 +5,8 @@ follows from its size: so the next push of the same content asks the store which
 part that is there counts only if it is the same bytes. Of a file that changed while it was sent, parts of the wrong
 content lie under that name; their size says nothing.
 
-What differs from store to store is behind `Uploads`, which each cloud's provider implements with its own client: obstore
-makes uploads in parts too, but tells nothing of them.
+What differs from store to store is behind `Uploads`, which each cloud's provider implements with its own client.
+obstore makes uploads in parts too, but tells nothing of them.
 """
 
 from __future__ import annotations

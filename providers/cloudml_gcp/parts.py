@@ -1,7 +1,7 @@
 """Uploads in parts to Cloud Storage, by its XML API.
 
-Google lists each part with an ETag, which is the MD5 of its content. Here it is reckoned of parts that are there, and of
-no other.
+Google lists each part with an ETag, which is the MD5 of its content. Here it is reckoned of parts that are there,
+and of no other.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from large import LATER
 from sample import SETTINGS
 
 from cloudml.errors import PermissionDeniedError, SpecError
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 PART = 64 << 10
 SIZE = 4 * PART + 7
-LATER = timedelta(hours=-1)
-"""A grace after which all that has begun by now is old."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,8 +120,7 @@ def room(storage: Storage, size: int) -> int:
     """How many bytes of a file of that size are held in memory while it is sent."""
     if storage.folder:
         return min(size, CHUNK_BYTES)
-    # Besides those on their way one waits, and one is put together.
-    return size if size <= WHOLE_BYTES else (parts.AT_ONCE + 2) * parts.part_bytes(size)
+    return size if size <= WHOLE_BYTES else (parts.AT_ONCE + 1) * parts.part_bytes(size)
 
 
 def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> int:

@@ -32,6 +32,8 @@ SMALLEST_BYTES = 8 << 20
 MOST = 9_000
 """S3 and Google take 10,000 parts of one object, Azure 50,000."""
 
+Bytes = bytes | bytearray
+
 AT_ONCE = 6
 """Parts of one content on their way."""
 
@@ -89,11 +91,11 @@ class Uploads(Protocol):
         """What has come of it, by number."""
         ...
 
-    def holds(self, part: Part, content: bytes) -> bool:
+    def holds(self, part: Part, content: Bytes) -> bool:
         """Whether a part that the store named is that *content*."""
         ...
 
-    def put(self, upload: Upload, number: int, content: bytes) -> Part:
+    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
         """Send a part, in place of what has its number; the first is 1."""
         ...
 
@@ -121,20 +123,18 @@ def sizes(size: int) -> Sequence[int]:
     return [part_bytes(size)] * whole + [rest] * (rest > 0)
 
 
-def cut(content: Iterable[bytes], size: int) -> Iterator[bytes]:
+def cut(content: Iterable[bytes], size: int) -> Iterator[bytearray]:
     """The same bytes in pieces of *size*, but for the last."""
-    gathered: list[bytes] = []
-    left = size
+    piece = bytearray()
     for chunk in content:
-        rest = chunk
-        while len(rest) >= left:
-            yield b"".join((*gathered, rest[:left]))
-            rest, gathered, left = rest[left:], [], size
-        if rest:
-            gathered.append(rest)
-            left -= len(rest)
-    if gathered:
-        yield b"".join(gathered)
+        rest = memoryview(chunk)
+        while len(rest) >= (left := size - len(piece)):
+            piece += rest[:left]
+            yield piece
+            piece, rest = bytearray(), rest[left:]
+        piece += rest
+    if piece:
+        yield piece
 
 
 def fitting(there: Mapping[int, Part], wanted: Sequence[int]) -> dict[int, Part]:
@@ -214,7 +214,7 @@ class _Sending:
         self._uploads, self._upload, self._there = uploads, upload, there
         self.sent = 0
 
-    def all(self, pieces: Iterable[bytes]) -> None:
+    def all(self, pieces: Iterable[bytearray]) -> None:
         """Bring every part, and complete the upload."""
         parts = []
         for part, sent in in_order(self._bring, enumerate(pieces, 1), ahead=AT_ONCE):
@@ -222,7 +222,7 @@ class _Sending:
             self.sent += sent
         self._uploads.complete(self._upload, parts)
 
-    def _bring(self, numbered: tuple[int, bytes]) -> tuple[Part, int]:
+    def _bring(self, numbered: tuple[int, bytearray]) -> tuple[Part, int]:
         number, piece = numbered
         there = self._there.get(number)
         if there is not None and there.size == len(piece) and self._uploads.holds(there, piece):

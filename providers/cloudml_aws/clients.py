@@ -248,6 +248,7 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": patience.attempts},
             read_timeout=patience.answer_s,
             user_agent_extra="cloudml",
+            s3={"payload_signing_enabled": False},  # what is large has a checksum, which is signed
         )
         where = {"region_name": self.settings.region, "endpoint_url": self._endpoint}
         return self._session().create_client(service, config=config, **where)

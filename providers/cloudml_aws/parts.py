@@ -1,7 +1,7 @@
 """Uploads in parts to S3.
 
 Each part goes with its SHA-256, which S3 compares with what came and lists for the parts that it has. An ETag would not
-do: under a KMS key it is no digest of the content. Over https botocore then leaves the content out of the signature, so
+do: under a KMS key it is no digest of the content. The signature covers the checksum in place of the content, so that
 nothing is hashed twice.
 """
 
@@ -17,12 +17,13 @@ from cloudml.storage.parts import Part, Upload
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cloudml.storage.parts import Bytes
     from cloudml_aws.clients import Clients
 
 CHECKSUM = "SHA256"
 
 
-def digest(content: bytes) -> str:
+def digest(content: Bytes) -> str:
     """The checksum of a part as S3 writes it."""
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
@@ -58,11 +59,11 @@ class Uploads:
         pages = self._clients.pages("s3:ListParts", self._about(upload), "Parts")
         return {one["PartNumber"]: listed(one) for one in pages}
 
-    def holds(self, part: Part, content: bytes) -> bool:
+    def holds(self, part: Part, content: Bytes) -> bool:
         """Whether a part is that content."""
         return part.digest == digest(content)
 
-    def put(self, upload: Upload, number: int, content: bytes) -> Part:
+    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
         """Send a part."""
         checksum = digest(content)
         said = {"PartNumber": number, "Body": content, f"Checksum{CHECKSUM}": checksum}

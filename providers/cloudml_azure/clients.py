@@ -153,7 +153,7 @@ class Clients:
         return content
 
     def stored(
-        self, operation: str, method: str, path: str, query: Mapping[str, str], content: bytes | None = None
+        self, operation: str, method: str, path: str, query: Mapping[str, str], content: bytes | bytearray | None = None
     ) -> bytes:
         """Ask the storage account about *path*, the container first; what it answers.
 
@@ -166,7 +166,7 @@ class Clients:
         url, headers = f"{host}/{quote(path)}?{urlencode(query)}", {"x-ms-version": STORAGE_VERSION}
 
         def sent() -> bytes:
-            request = HttpRequest(method, url, headers=headers, content=content)
+            request = HttpRequest(method, url, headers=headers, content=content)  # type: ignore[arg-type]  # or a bytearray
             answer = self._for_storage().send_request(
                 request, read_timeout=self._patience.answer_s, enforce_https=not host.startswith("http://")
             )

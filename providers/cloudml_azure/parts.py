@@ -18,13 +18,14 @@ from cloudml.storage.parts import Part, Upload
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cloudml.storage.parts import Bytes
     from cloudml_azure.clients import Clients
 
-NUMBER_BYTES, DIGEST_BYTES = 4, 16
+NUMBER_BYTES, DIGEST_BYTES = 4, 28
 ID_BYTES = NUMBER_BYTES + DIGEST_BYTES
 
 
-def digest(content: bytes) -> str:
+def digest(content: Bytes) -> str:
     """The beginning of the SHA-256 of a block, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()[: 2 * DIGEST_BYTES]
 
@@ -76,11 +77,11 @@ class Uploads:
         except NotFoundError:  # neither a blob nor a block
             return {}
 
-    def holds(self, part: Part, content: bytes) -> bool:
+    def holds(self, part: Part, content: Bytes) -> bool:
         """Whether a block is that content."""
         return part.digest == digest(content)
 
-    def put(self, upload: Upload, number: int, content: bytes) -> Part:
+    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
         """Send a block."""
         found = digest(content)
         tag = block_id(number, found)

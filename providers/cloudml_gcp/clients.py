@@ -173,7 +173,7 @@ class Clients:
         return Raw(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
 
     def stored(
-        self, operation: str, verb: str, path: str, query: Mapping[str, str], content: bytes | None = None
+        self, operation: str, verb: str, path: str, query: Mapping[str, str], content: bytes | bytearray | None = None
     ) -> Raw:
         """Ask Cloud Storage about *path*, the bucket first, by its XML API.
 

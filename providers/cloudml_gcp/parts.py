@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
+    from cloudml.storage.parts import Bytes
     from cloudml_gcp.clients import Clients
 
 ANY = "{*}"
 """Google's documents have a namespace or none, from answer to answer."""
 
 
-def digest(content: bytes) -> str:
+def digest(content: Bytes) -> str:
     """The MD5 of a part, in hexadecimal."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
@@ -77,11 +78,11 @@ class Uploads:
         pages = self._pages("storage:uploads.parts", self._path(upload.path), {"uploadId": upload.id}, MARKER_OF_PARTS)
         return dict(part_of(one) for page in pages for one in page.iterfind(f"{ANY}Part"))
 
-    def holds(self, part: Part, content: bytes) -> bool:
+    def holds(self, part: Part, content: Bytes) -> bool:
         """Whether a part is that content."""
         return part.digest == digest(content)
 
-    def put(self, upload: Upload, number: int, content: bytes) -> Part:
+    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
         """Send a part."""
         query = {"partNumber": str(number), "uploadId": upload.id}
         answer = self._clients.stored("storage:uploads.part", "PUT", self._path(upload.path), query, content)
@@ -126,7 +127,7 @@ MARKER_OF_PARTS: Mapping[str, str] = {"NextPartNumberMarker": "part-number-marke
 MARKERS_OF_UPLOADS: Mapping[str, str] = {"NextKeyMarker": "key-marker", "NextUploadIdMarker": "upload-id-marker"}
 
 
-def _read(content: bytes) -> Element:
+def _read(content: Bytes) -> Element:
     from xml.etree import ElementTree as ET
 
     return ET.fromstring(content)  # noqa: S314  from Google, over TLS

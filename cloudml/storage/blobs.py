@@ -139,7 +139,7 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
 
 def _put_resumed(storage: Storage, uploads: Uploads, path: str, entry: Entry, once: Once) -> int:
     def content() -> Iterator[bytes]:
-        return _verified(entry, once.again())
+        return _verified(entry, once.again(), parts.part_bytes(entry.size))
 
     sent = parts.send(uploads, path, content, entry.size, lambda: has(storage, entry.digest, entry.size))
     once.all(entry.size)
@@ -184,14 +184,14 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
     return new
 
 
-def _verified(entry: Entry, count: Callable[[int], None]) -> Iterator[bytes]:
+def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
     """The bytes of a local file; an error instead of the end when they are not those of its digest.
 
     Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing
     of an upload whose source failed, so no blob can have a wrong name.
     """
     found = None if _untouched(entry) else hashlib.sha256()
-    for chunk in read(entry.source):
+    for chunk in read(entry.source, piece_bytes):
         if found:
             found.update(chunk)
         count(len(chunk))

@@ -123,10 +123,13 @@ def sizes(size: int) -> Sequence[int]:
     return [part_bytes(size)] * whole + [rest] * (rest > 0)
 
 
-def cut(content: Iterable[bytes], size: int) -> Iterator[bytearray]:
-    """The same bytes in pieces of *size*, but for the last."""
+def cut(content: Iterable[bytes], size: int) -> Iterator[Bytes]:
+    """The same bytes in pieces of *size*, but for the last; what comes so already is not copied."""
     piece = bytearray()
     for chunk in content:
+        if not piece and len(chunk) == size:
+            yield chunk
+            continue
         rest = memoryview(chunk)
         while len(rest) >= (left := size - len(piece)):
             piece += rest[:left]
@@ -214,7 +217,7 @@ class _Sending:
         self._uploads, self._upload, self._there = uploads, upload, there
         self.sent = 0
 
-    def all(self, pieces: Iterable[bytearray]) -> None:
+    def all(self, pieces: Iterable[Bytes]) -> None:
         """Bring every part, and complete the upload."""
         parts = []
         for part, sent in in_order(self._bring, enumerate(pieces, 1), ahead=AT_ONCE):
@@ -222,7 +225,7 @@ class _Sending:
             self.sent += sent
         self._uploads.complete(self._upload, parts)
 
-    def _bring(self, numbered: tuple[int, bytearray]) -> tuple[Part, int]:
+    def _bring(self, numbered: tuple[int, Bytes]) -> tuple[Part, int]:
         number, piece = numbered
         there = self._there.get(number)
         if there is not None and there.size == len(piece) and self._uploads.holds(there, piece):

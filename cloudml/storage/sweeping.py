@@ -92,7 +92,7 @@ def _sweep_uploads(storage: Storage, before: datetime) -> None:
     if uploads is None:
         return
     with suppress(PermissionDeniedError):
-        for upload in list(uploads.unfinished("blobs")):
+        for upload in [one for folder in ("blobs", STAGING) for one in uploads.unfinished(folder)]:
             if upload.begun and upload.begun < before:
                 with suppress(NotFoundError):
                     uploads.abort(upload)

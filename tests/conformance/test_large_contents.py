@@ -110,12 +110,14 @@ class There:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contents and parts are small, also for S3, and come one after the other."""
+    """Contents and parts are small, also for S3, and come one after the other; a list has many pages."""
     monkeypatch.setattr(parts, "LARGE_BYTES", PART)
     monkeypatch.setattr(blobs, "WHOLE_BYTES", PART)
     monkeypatch.setattr(parts, "SMALLEST_BYTES", PART)
     monkeypatch.setattr(parts, "AT_ONCE", 1)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
+    for listed in ("cloudml_aws.double.multiparts.LARGEST", "cloudml_gcp.double.xmlapi.LISTED_AT_MOST"):
+        monkeypatch.setattr(listed, 1)
 
 
 @pytest.fixture(scope="module", params=WORDS)
@@ -183,6 +185,9 @@ def test_a_small_content_is_sent_as_ever(there) -> None:
 def test_another_content_of_the_same_size_has_nothing_to_do_with_it(there) -> None:
     one = there.lay("a")
     there.interrupt(one, after=3)
+    uploads, path = there.storage.uploads, blobs.blob(one.entries[0].digest)
+    there.storage.uploads.put(uploads.begin(f"{path}0"), 4, bytes(PART))
+    assert {upload.path for upload in uploads.find(path)} == {path}
     other = there.lay("b")
     with there.counting() as sent:
         there.storage.push(other, "d")
@@ -223,8 +228,8 @@ def test_of_two_pushes_at_once_the_slower_one_finds_the_blob(there) -> None:
     there.double.faults.happen(
         "lose", there.words.put, first=2, then=lambda: other.append(there.storage.push(manifest, "other").bytes)
     )
-    pushed = there.storage.push(manifest, "d")
-    assert (pushed.copied, len(other)) == (1, 1)
+    pushed = there.storage.push(manifest, "d", onlooker := Onlooker())
+    assert (pushed.copied, len(other), onlooker.seen[-1]) == (1, 1, SIZE)
     assert there.storage.read("d/a") == there.storage.read("other/a") == there.content()
 
 
@@ -263,10 +268,12 @@ def test_an_upload_that_nobody_goes_on_with_is_swept(there) -> None:
     manifest = there.lay()
     there.interrupt(manifest, after=2)
     uploads, path = there.storage.uploads, blobs.blob(manifest.entries[0].digest)
+    uploads.put(uploads.begin("staging/a"), 1, bytes(PART))
     there.storage.sweep()
     assert [len(uploads.parts(one)) for one in uploads.find(path)] == [2]
     there.storage.sweep(LATER)
-    assert len(uploads.find(path)) == (0 if there.words.aborts else 1)
+    left = 0 if there.words.aborts else 1
+    assert [len(uploads.find(one)) for one in (path, "staging/a")] == [left, left]
 
 
 KILLED = """

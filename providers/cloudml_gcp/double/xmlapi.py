@@ -42,6 +42,8 @@ CODES = {
 }
 
 
+LISTED_AT_MOST = 1_000
+"""Uploads, or parts of one."""
 OF_UPLOADS = {"GET": "uploads.parts", "PUT": "uploads.part", "DELETE": "uploads.delete"}
 
 
@@ -209,7 +211,7 @@ def _uploads(world: World, request: Request) -> Answer:
     after = (said.get("key-marker", ""), said.get("upload-id-marker", "\uffff"))
     there = sorted((one.name, number) for number, one in list(world.multiparts.items()) if one.bucket == bucket)
     rows = [row for row in there if row[0].startswith(said.get("prefix", "")) and row > after]
-    page = rows[: int(said.get("max-uploads") or listing.MOST)]
+    page = rows[: int(said.get("max-uploads") or LISTED_AT_MOST)]
     cut = len(page) < len(rows)
     following = (("NextKeyMarker", page[-1][0]), ("NextUploadIdMarker", page[-1][1])) if cut else ()
     facts = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in following)
@@ -226,7 +228,7 @@ def _parts(world: World, request: Request) -> Answer:
     """What has come of an upload."""
     upload, said = _upload(world, request), request.parameters
     rows = [row for row in sorted(upload.parts.items()) if row[0] > int(said.get("part-number-marker") or 0)]
-    page = rows[: int(said.get("max-parts") or listing.MOST)]
+    page = rows[: int(said.get("max-parts") or LISTED_AT_MOST)]
     cut = len(page) < len(rows)
     following = f"<NextPartNumberMarker>{page[-1][0]}</NextPartNumberMarker>" if cut else ""
     listed = "".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,12 @@ class Root:
     bucket: str
     folder: str
 
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The root that an address such as ``s3://bucket/folder`` means."""
+        bucket, _, folder = url.partition("://")[2].partition("/")
+        return cls(bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else "")
+
     def key(self, path: str) -> str:
         """What a path below the root is called in the bucket."""
         return f"{self.folder}{path}"
@@ -24,9 +31,3 @@ class Root:
     def path(self, key: str) -> str:
         """The path below the root of what lies there."""
         return key.removeprefix(self.folder)
-
-
-def root(url: str) -> Root:
-    """The root that an address such as ``s3://bucket/folder`` means."""
-    bucket, _, folder = url.partition("://")[2].partition("/")
-    return Root(bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else "")

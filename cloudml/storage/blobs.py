@@ -184,7 +184,7 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
     return new
 
 
-def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = 0) -> Iterator[bytes]:
     """The bytes of a local file; an error instead of the end when they are not those of its digest.
 
     Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing

@@ -254,6 +254,7 @@ class Clients:
         return self._session().create_client(service, config=config, **where)
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
         from cloudml_aws.parts import Uploads
 
@@ -264,7 +265,7 @@ class Clients:
                 "virtual_hosted_style_request": False,
                 "client_options": {"allow_http": self._endpoint.startswith("http://")},
             }
-        return Storage(root, uploads=Uploads(self, root), credential_provider=Keys(self._session()), **options)
+        return Storage(root, uploads=Uploads(self, Root.of(root)), credential_provider=Keys(self._session()), **options)
 
 
 class Keys:

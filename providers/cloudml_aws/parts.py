@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudml.clouds import parts
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cloudml.clouds.parts import Root
     from cloudml.storage.parts import Bytes
     from cloudml_aws.clients import Clients
 
@@ -38,12 +39,12 @@ def named(number: int, part: Part) -> dict[str, Any]:
     return {"PartNumber": number, "ETag": part.tag, f"Checksum{CHECKSUM}": part.digest}
 
 
+@dataclass(frozen=True, slots=True)
 class Uploads:
     """`cloudml.storage.parts.Uploads` of a bucket."""
 
-    def __init__(self, clients: Clients, url: str) -> None:
-        self._clients = clients
-        self._root = parts.root(url)
+    clients: Clients
+    root: Root
 
     def find(self, path: str) -> Sequence[Upload]:
         """Those that were begun with the checksum by which parts are told."""
@@ -51,12 +52,12 @@ class Uploads:
 
     def begin(self, path: str) -> Upload:
         """A further upload."""
-        body = {"Bucket": self._root.bucket, "Key": self._root.key(path), "ChecksumAlgorithm": CHECKSUM}
-        return Upload(path, self._clients.send("s3:CreateMultipartUpload", body)["UploadId"])
+        body = {"Bucket": self.root.bucket, "Key": self.root.key(path), "ChecksumAlgorithm": CHECKSUM}
+        return Upload(path, self.clients.send("s3:CreateMultipartUpload", body)["UploadId"])
 
     def parts(self, upload: Upload) -> Mapping[int, Part]:
         """What has come of it."""
-        pages = self._clients.pages("s3:ListParts", self._about(upload), "Parts")
+        pages = self.clients.pages("s3:ListParts", self._about(upload), "Parts")
         return {one["PartNumber"]: listed(one) for one in pages}
 
     def holds(self, part: Part, content: Bytes) -> bool:
@@ -67,31 +68,31 @@ class Uploads:
         """Send a part."""
         checksum = digest(content)
         said = {"PartNumber": number, "Body": content, f"Checksum{CHECKSUM}": checksum}
-        answer = self._clients.send("s3:UploadPart", {**self._about(upload), **said})
+        answer = self.clients.send("s3:UploadPart", {**self._about(upload), **said})
         return Part(len(content), answer["ETag"], checksum)
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the object."""
         whole = {"Parts": [named(number, part) for number, part in enumerate(parts, 1)]}
-        self._clients.send("s3:CompleteMultipartUpload", {**self._about(upload), "MultipartUpload": whole})
+        self.clients.send("s3:CompleteMultipartUpload", {**self._about(upload), "MultipartUpload": whole})
 
     def abort(self, upload: Upload) -> None:
         """Forget what has come."""
-        self._clients.send("s3:AbortMultipartUpload", self._about(upload))
+        self.clients.send("s3:AbortMultipartUpload", self._about(upload))
 
     def unfinished(self, folder: str) -> Iterator[Upload]:
         """All uploads below a folder."""
         return (self._upload(one) for one in self._all(f"{folder}/"))
 
     def _all(self, prefix: str) -> Iterator[dict[str, Any]]:
-        body = {"Bucket": self._root.bucket, "Prefix": self._root.key(prefix)}
-        return self._clients.pages("s3:ListMultipartUploads", body, "Uploads")
+        body = {"Bucket": self.root.bucket, "Prefix": self.root.key(prefix)}
+        return self.clients.pages("s3:ListMultipartUploads", body, "Uploads")
 
     def _fits(self, one: Mapping[str, Any], path: str) -> bool:
-        return bool(one["Key"] == self._root.key(path) and one.get("ChecksumAlgorithm") == CHECKSUM)
+        return bool(one["Key"] == self.root.key(path) and one.get("ChecksumAlgorithm") == CHECKSUM)
 
     def _upload(self, one: Mapping[str, Any]) -> Upload:
-        return Upload(self._root.path(one["Key"]), one["UploadId"], one["Initiated"])
+        return Upload(self.root.path(one["Key"]), one["UploadId"], one["Initiated"])
 
     def _about(self, upload: Upload) -> dict[str, Any]:
-        return {"Bucket": self._root.bucket, "Key": self._root.key(upload.path), "UploadId": upload.id}
+        return {"Bucket": self.root.bucket, "Key": self.root.key(upload.path), "UploadId": upload.id}

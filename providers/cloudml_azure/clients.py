@@ -321,6 +321,7 @@ class Clients:
         return PipelineClient(self._arm, policies=policies, **given)
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
         from cloudml_azure.parts import Uploads
 
@@ -330,7 +331,9 @@ class Clients:
                 "endpoint": self._blobs,
                 "client_options": {"allow_http": self._blobs.startswith("http://")},
             }
-        return Storage(root, uploads=Uploads(self, root), credential_provider=Tokens(self.credential()), **options)
+        return Storage(
+            root, uploads=Uploads(self, Root.of(root)), credential_provider=Tokens(self.credential()), **options
+        )
 
 
 class Tokens:

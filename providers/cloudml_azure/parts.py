@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudml.clouds import parts
 from cloudml.errors import NotFoundError
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cloudml.clouds.parts import Root
     from cloudml.storage.parts import Bytes
     from cloudml_azure.clients import Clients
 
@@ -54,12 +55,12 @@ def block_list(whole: Sequence[Part]) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?><BlockList>{blocks}</BlockList>'.encode()
 
 
+@dataclass(frozen=True, slots=True)
 class Uploads:
     """`cloudml.storage.parts.Uploads` of a container."""
 
-    def __init__(self, clients: Clients, url: str) -> None:
-        self._clients = clients
-        self._root = parts.root(url)
+    clients: Clients
+    root: Root
 
     def find(self, path: str) -> Sequence[Upload]:
         """The one that there always is."""
@@ -73,7 +74,7 @@ class Uploads:
         """What has come of it."""
         query = {"comp": "blocklist", "blocklisttype": "uncommitted"}
         try:
-            return listed(self._clients.stored("Blobs_GetBlockList", "GET", self._path(upload), query))
+            return listed(self.clients.stored("Blobs_GetBlockList", "GET", self._path(upload), query))
         except NotFoundError:  # neither a blob nor a block
             return {}
 
@@ -86,13 +87,13 @@ class Uploads:
         found = digest(content)
         tag = block_id(number, found)
         query = {"comp": "block", "blockid": tag}
-        self._clients.stored("Blobs_PutBlock", "PUT", self._path(upload), query, content)
+        self.clients.stored("Blobs_PutBlock", "PUT", self._path(upload), query, content)
         return Part(len(content), tag, found)
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the blob."""
         query = {"comp": "blocklist"}
-        self._clients.stored("Blobs_PutBlockList", "PUT", self._path(upload), query, block_list(parts))
+        self.clients.stored("Blobs_PutBlockList", "PUT", self._path(upload), query, block_list(parts))
 
     def abort(self, upload: Upload) -> None:
         """Azure forgets blocks by itself."""
@@ -103,4 +104,4 @@ class Uploads:
         return iter(())
 
     def _path(self, upload: Upload) -> str:
-        return f"{self._root.bucket}/{self._root.key(upload.path)}"
+        return f"{self.root.bucket}/{self.root.key(upload.path)}"

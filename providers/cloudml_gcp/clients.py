@@ -245,11 +245,12 @@ class Clients:
         return found
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
         from cloudml_gcp.parts import Uploads
 
         host = self.host("storage")
-        options: dict[str, Any] = {"uploads": Uploads(self, root)}
+        options: dict[str, Any] = {"uploads": Uploads(self, Root.of(root))}
         if host != HOSTS["storage"]:
             options |= {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
         credentials = self.credentials("storage")

@@ -7,16 +7,17 @@ and of no other.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cloudml.clouds import parts
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
+    from cloudml.clouds.parts import Root
     from cloudml.storage.parts import Bytes
     from cloudml_gcp.clients import Clients
 
@@ -34,7 +35,7 @@ def text(element: Element, name: str) -> str:
     return element.findtext(f"{ANY}{name}", "")
 
 
-def upload_of(element: Element, root: parts.Root) -> Upload:
+def upload_of(element: Element, root: Root) -> Upload:
     """An upload in a list of Google's."""
     begun = text(element, "Initiated")
     return Upload(root.path(text(element, "Key")), text(element, "UploadId"), datetime.fromisoformat(begun))
@@ -57,12 +58,12 @@ def document(whole: Sequence[Part]) -> bytes:
     return f"<CompleteMultipartUpload>{named}</CompleteMultipartUpload>".encode()
 
 
+@dataclass(frozen=True, slots=True)
 class Uploads:
     """`cloudml.storage.parts.Uploads` of a bucket."""
 
-    def __init__(self, clients: Clients, url: str) -> None:
-        self._clients = clients
-        self._root = parts.root(url)
+    clients: Clients
+    root: Root
 
     def find(self, path: str) -> Sequence[Upload]:
         """All of that object."""
@@ -70,7 +71,7 @@ class Uploads:
 
     def begin(self, path: str) -> Upload:
         """A further upload."""
-        answer = self._clients.stored("storage:uploads.start", "POST", self._path(path), {"uploads": ""})
+        answer = self.clients.stored("storage:uploads.start", "POST", self._path(path), {"uploads": ""})
         return Upload(path, text(_read(answer.body), "UploadId"))
 
     def parts(self, upload: Upload) -> Mapping[int, Part]:
@@ -85,27 +86,27 @@ class Uploads:
     def put(self, upload: Upload, number: int, content: Bytes) -> Part:
         """Send a part."""
         query = {"partNumber": str(number), "uploadId": upload.id}
-        answer = self._clients.stored("storage:uploads.part", "PUT", self._path(upload.path), query, content)
+        answer = self.clients.stored("storage:uploads.part", "PUT", self._path(upload.path), query, content)
         return Part(len(content), answer.headers["ETag"])
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the object."""
         query = {"uploadId": upload.id}
-        self._clients.stored("storage:objects.insert", "POST", self._path(upload.path), query, document(parts))
+        self.clients.stored("storage:objects.insert", "POST", self._path(upload.path), query, document(parts))
 
     def abort(self, upload: Upload) -> None:
         """Forget what has come."""
         query = {"uploadId": upload.id}
-        self._clients.stored("storage:uploads.delete", "DELETE", self._path(upload.path), query)
+        self.clients.stored("storage:uploads.delete", "DELETE", self._path(upload.path), query)
 
     def unfinished(self, folder: str) -> Iterator[Upload]:
         """All uploads below a folder."""
         return self._all(f"{folder}/")
 
     def _all(self, prefix: str) -> Iterator[Upload]:
-        query = {"uploads": "", "prefix": self._root.key(prefix)}
-        for page in self._pages("storage:uploads.list", self._root.bucket, query, MARKERS_OF_UPLOADS):
-            yield from (upload_of(one, self._root) for one in page.iterfind(f"{ANY}Upload"))
+        query = {"uploads": "", "prefix": self.root.key(prefix)}
+        for page in self._pages("storage:uploads.list", self.root.bucket, query, MARKERS_OF_UPLOADS):
+            yield from (upload_of(one, self.root) for one in page.iterfind(f"{ANY}Upload"))
 
     def _pages(
         self, operation: str, path: str, query: Mapping[str, str], markers: Mapping[str, str]
@@ -113,14 +114,14 @@ class Uploads:
         """Every page of a list; *markers* are what names the next one, as the page and as the request call it."""
         more: dict[str, str] = {}
         while True:
-            page = _read(self._clients.stored(operation, "GET", path, {**query, **more}).body)
+            page = _read(self.clients.stored(operation, "GET", path, {**query, **more}).body)
             yield page
             if text(page, "IsTruncated") != "true":
                 return
             more = {asked: text(page, named) for named, asked in markers.items()}
 
     def _path(self, path: str) -> str:
-        return f"{self._root.bucket}/{self._root.key(path)}"
+        return f"{self.root.bucket}/{self.root.key(path)}"
 
 
 MARKER_OF_PARTS: Mapping[str, str] = {"NextPartNumberMarker": "part-number-marker"}

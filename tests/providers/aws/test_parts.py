@@ -8,6 +8,7 @@ from base64 import b64encode
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from cloudml.clouds.parts import Root
 from cloudml.storage.parts import Part, Upload
 from cloudml_aws import parts
 from cloudml_aws.clients import Clients
@@ -35,7 +36,7 @@ def test_the_signature_of_a_part_covers_its_checksum_in_place_of_its_content(end
         return AWSResponse(request.url, 200, {"ETag": '"1"'}, Answer())
 
     clients.client("s3").meta.events.register_first("before-send.s3.UploadPart", answer)
-    uploads = parts.Uploads(clients, "s3://acme-ml/cloudml/p")
+    uploads = parts.Uploads(clients, Root.of("s3://acme-ml/cloudml/p"))
     found = uploads.put(Upload("blobs/a", "number"), 3, CONTENT)
     (request,) = sent
     checksum = b64encode(DIGEST.digest())
@@ -49,7 +50,7 @@ def test_the_signature_of_a_part_covers_its_checksum_in_place_of_its_content(end
 
 
 def test_a_part_without_a_checksum_is_no_part_that_could_be_gone_on_with() -> None:
-    uploads = parts.Uploads(Clients(SETTINGS), "s3://acme-ml")
+    uploads = parts.Uploads(Clients(SETTINGS), Root.of("s3://acme-ml"))
     listed = {"PartNumber": 1, "Size": len(CONTENT), "ETag": hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}
     assert not uploads.holds(parts.listed(listed), CONTENT)
     assert uploads.holds(parts.listed({**listed, "ChecksumSHA256": parts.digest(CONTENT)}), CONTENT)

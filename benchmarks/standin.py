@@ -46,11 +46,18 @@ class Object:
 
 
 class Store:
-    """What is kept: objects by their path, and the pieces of uploads that are not finished."""
+    """What is kept: objects by their path, and the pieces of uploads that are not finished.
+
+    Attributes:
+        uploads: What uploads of S3 will be.
+        facts: What is listed of their parts besides the size.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.pieces: dict[str, dict[str, bytes | bytearray]] = {}
+        self.uploads: dict[str, str] = {}
+        self.facts: dict[tuple[str, str], str] = {}
         self.numbers = itertools.count(1)
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
@@ -59,7 +66,7 @@ class Store:
 
     def s3(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
         if "uploads" in query or "uploadId" in query:
-            return self._in_parts(method, path, query, body)
+            return self._in_parts(method, path, query, body, headers.get("x-amz-checksum-sha256", ""))
         if method == "POST":
             bucket = path.split("/")[1]
             for key in KEY.findall(body.decode()):
@@ -76,23 +83,62 @@ class Store:
             return xml(f"<CopyObjectResult><ETag>{escape(found.etag)}</ETag></CopyObjectResult>")
         return self._plain(method, path, headers, body, missing="<Error><Code>NoSuchKey</Code></Error>")
 
-    def _in_parts(self, method: str, path: str, query: dict[str, str], body: bytearray) -> Answer:
+    def _in_parts(self, method: str, path: str, query: dict[str, str], body: bytearray, checksum: str) -> Answer:
         if "uploads" in query:
-            number = str(next(self.numbers))
-            self.pieces[number] = {}
-            return xml(f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>")
+            return self._uploads(path, query) if method == "GET" else self._begun(path)
+        number = query["uploadId"]
+        if method == "GET":
+            return self._parts(number)
         if method == "PUT":
-            self.pieces[query["uploadId"]][query["partNumber"]] = body
-            return Answer(200, {"ETag": f'"{next(Object.numbers):032x}"'})
-        pieces = self.pieces.pop(query["uploadId"])
+            etag = f'"{next(Object.numbers):032x}"'
+            self.pieces[number][query["partNumber"]] = body
+            said = f"<ChecksumSHA256>{checksum}</ChecksumSHA256>" if checksum else ""
+            self.facts[number, query["partNumber"]] = f"<ETag>{escape(etag)}</ETag>{said}"
+            return Answer(200, {"ETag": etag})
+        del self.uploads[number]
+        pieces = self.pieces.pop(number)
+        if method == "DELETE":
+            return Answer(204, {})
         made = self.objects[path] = Object([pieces[number] for number in PART.findall(body.decode())])
         return xml(f"<CompleteMultipartUploadResult><ETag>{escape(made.etag)}</ETag></CompleteMultipartUploadResult>")
+
+    def _begun(self, path: str) -> Answer:
+        number = str(next(self.numbers))
+        self.pieces[number], self.uploads[number] = {}, path
+        return xml(f"<InitiateMultipartUploadResult><UploadId>{number}</UploadId></InitiateMultipartUploadResult>")
+
+    def _uploads(self, path: str, query: dict[str, str]) -> Answer:
+        start = f"/{path.split('/')[1]}/{query.get('prefix', '')}"
+        rows = "".join(
+            f"<Upload><Key>{escape(name.split('/', 2)[2])}</Key><UploadId>{number}</UploadId>"
+            f"<Initiated>{MODIFIED_ISO}</Initiated><ChecksumAlgorithm>SHA256</ChecksumAlgorithm></Upload>"
+            for number, name in self.uploads.items()
+            if name.startswith(start)
+        )
+        return xml(f"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>")
+
+    def _parts(self, number: str) -> Answer:
+        rows = "".join(
+            f"<Part><PartNumber>{part}</PartNumber>{self.facts[number, part]}<Size>{len(body)}</Size></Part>"
+            for part, body in self.pieces[number].items()
+        )
+        return xml(f"<ListPartsResult><IsTruncated>false</IsTruncated>{rows}</ListPartsResult>")
+
+    def _blocks(self, path: str) -> Answer:
+        rows = "".join(
+            f"<Block><Name>{block}</Name><Size>{len(body)}</Size></Block>"
+            for block, body in self.pieces.get(path, {}).items()
+        )
+        found = f"<BlockList><UncommittedBlocks>{rows}</UncommittedBlocks></BlockList>"
+        return xml(found) if rows or path in self.objects else xml("<Error><Code>BlobNotFound</Code></Error>", 404)
 
     def azure(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
         comp = query.get("comp", "")
         if method == "PUT" and comp == "block":
             self.pieces.setdefault(path, {})[query["blockid"]] = body
             return Answer(201, {"x-ms-request-server-encrypted": "true"})
+        if method == "GET" and comp == "blocklist":
+            return self._blocks(path)
         if method == "PUT" and comp == "blocklist":
             pieces = self.pieces.pop(path)
             made = self.objects[path] = Object([pieces[block] for block in BLOCK.findall(body.decode())])

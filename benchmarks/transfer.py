@@ -3,7 +3,7 @@
 The stores are the doubles, each in a process of its own and fresh for every client, a folder, and a bare store
 (standin.py) which does nothing but keep bytes, so that the clients' own cost shows. Every transfer is a process.
 
-    python benchmarks/transfer.py [--stores local bare-aws aws …] [--parts many one changes copy]
+    python benchmarks/transfer.py [--stores local bare-aws aws …] [--parts many one changes resumed copy]
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 PEERS = {"local": "copytree", "aws": "boto3", "azure": "azure", "gcp": "google"}
 NAMES = {"boto3": "boto3", "azure": "azure-storage-blob", "google": "google-cloud-storage", "copytree": "shutil"}
 STORES = ("local", "bare-aws", "bare-azure", "aws", "azure", "gcp")
-PARTS = ("many", "one", "changes", "copy")
+PARTS = ("many", "one", "changes", "resumed", "copy")
 DOUBLES = {
     "aws": ["cloudml_aws.double", "--bucket", BUCKET],
     "azure": ["cloudml_azure.double", "--container", BUCKET],
@@ -170,13 +170,23 @@ class Bench:
                 one.write_bytes(os.urandom(one.stat().st_size - 1 - number))
                 os.utime(one, (LONG_AGO, LONG_AGO))
                 changed.append(self.transfer(server, OURS, store, "push", "many")["seconds"])
-            with serving(store, self.folder) as server:
-                with contextlib.suppress(subprocess.CalledProcessError):
-                    self.transfer(server, "killed", store, "push", "many", DATASET="interrupted")
-                sent = self.transfer(server, OURS, store, "push", "many", DATASET="interrupted")["sent"]
-                again.append((whole / 2 + sent) / whole)
+            again.append((whole / 2 + self.resumed(store, "many")) / whole)
         self.area.add(row(f"{store}: second push, one file changed", "s", changed, at_most(1)))
         self.area.add(row(f"{store}: bytes sent in all, killed at the half", "of all bytes", again, at_most(1.05)))
+
+    def resumed(self, store: str, data: str) -> float:
+        """Push, be killed when half is read, and push again; how many bytes the second push sent."""
+        with serving(store, self.folder) as server:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self.transfer(server, "killed", store, "push", data, DATASET="interrupted")
+            return self.transfer(server, OURS, store, "push", data, DATASET="interrupted")["sent"]
+
+    def one_resumed(self, store: str) -> None:
+        """One large file, whose push was killed at the half; what was on its way then may have come or not."""
+        whole = sum(file.stat().st_size for file in (self.folder / "one").iterdir())
+        again = [(whole / 2 + self.resumed(store, "one")) / whole for _ in range(self.rounds)]
+        name = f"{store}: bytes sent in all, {self.called('one')} killed at the half"
+        self.area.add(row(name, "of all bytes", again, at_most(1.05)))
 
     def copied(self) -> None:
         """From one cloud's double to another's, through this computer."""
@@ -231,13 +241,15 @@ def main() -> None:
     ):
         bench = Bench(Path(name), area, said.rounds)
         lay(bench.folder / "many", said.files, said.bytes)
-        if {"one", "copy"} & set(said.parts):
+        if {"one", "resumed", "copy"} & set(said.parts):
             lay(bench.folder / "one", 1, int(said.gigabytes * 1e9))
         for store in said.stores:
             if "many" in said.parts:
                 bench.beside(store, "many", 1 / 3)
             if "one" in said.parts:
                 bench.beside(store, "one", 1)
+            if "resumed" in said.parts and store != "local":
+                bench.one_resumed(store)
             if "changes" in said.parts and not store.startswith("bare"):
                 bench.changes(store)
         if "copy" in said.parts:

@@ -37,25 +37,43 @@ def storage(store: str) -> Any:
     environ = os.environ
     if store == "local":
         return Storage(environ["LOCAL_STORE"])
-    if store.endswith("aws"):
-        return Storage(
-            f"s3://{BUCKET}/ours", region="eu-west-1", endpoint=environ["AWS_ENDPOINT_URL"],
-            access_key_id=environ["AWS_ACCESS_KEY_ID"], secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-            virtual_hosted_style_request=False, client_options={"allow_http": True},
-        )  # fmt: skip
-    if store.endswith("azure"):
-        return Storage(
-            f"az://{BUCKET}/ours", account_name=environ["AZURE_STORAGE_ACCOUNT_NAME"], account_key=ACCOUNT_KEY,
-            endpoint=environ["AZURE_STORAGE_ENDPOINT"], client_options={"allow_http": True},
-        )  # fmt: skip
-    host = environ["STORAGE_EMULATOR_HOST"]
-    nobody = {"private_key": "", "private_key_id": "", "client_email": "", "gcs_base_url": host, "disable_oauth": True}
-    return Storage(
-        f"gs://{BUCKET}/ours",
-        service_account_key=json.dumps(nobody),
-        base_url=host,
-        client_options={"allow_http": True},
+    return SIGNED_IN[store.rpartition("-")[2]]()
+
+
+def aws_storage() -> Any:
+    from cloudml_aws.clients import Clients
+    from cloudml_aws.settings import AwsSettings
+
+    environ = os.environ
+    keys = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+    target = AwsSettings(region="eu-west-1", bucket=BUCKET, role_arn="arn:aws:iam::111122223333:role/none")
+    return Clients(target, endpoint=environ["AWS_ENDPOINT_URL"], credentials=keys).storage(f"s3://{BUCKET}/ours")
+
+
+def azure_storage() -> Any:
+    from cloudml_azure.clients import Clients
+    from cloudml_azure.double.identity import Credential
+    from cloudml_azure.settings import AzureSettings
+
+    target = AzureSettings(
+        subscription_id="00000000-0000-0000-0000-000000000000", resource_group="none", workspace="none",
+        region="westeurope", storage_account=os.environ["AZURE_STORAGE_ACCOUNT_NAME"], container=BUCKET,
+    )  # fmt: skip
+    clients = Clients(target, credential=Credential(), blob_endpoint=os.environ["AZURE_STORAGE_ENDPOINT"])
+    return clients.storage(f"az://{BUCKET}/ours")
+
+
+def gcp_storage() -> Any:
+    from cloudml_gcp.clients import Clients
+    from cloudml_gcp.settings import GcpSettings
+
+    target = GcpSettings(
+        project_id="none", region="europe-west4", bucket=BUCKET, service_account="none@none.iam.gserviceaccount.com"
     )
+    return Clients(target, endpoint=os.environ["STORAGE_EMULATOR_HOST"]).storage(f"gs://{BUCKET}/ours")
+
+
+SIGNED_IN = {"aws": aws_storage, "azure": azure_storage, "gcp": gcp_storage}
 
 
 def cloudml(store: str, verb: str, folder: Path) -> Callable[[], Any]:

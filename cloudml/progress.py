@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from threading import Event, Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import CloudMLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Progress(Protocol):
@@ -52,3 +55,31 @@ class Meter:
 
     def stop(self) -> None:
         self._stopped.set()
+
+
+class Once:
+    """A meter's view of one content that may have to be read again: each of its bytes counts once."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._told = 0
+
+    def again(self) -> Callable[[int], None]:
+        """Counts the bytes of a reading from the beginning."""
+        at = 0
+
+        def add(count: int) -> None:
+            nonlocal at
+            at += count
+            self._reach(at)
+
+        return add
+
+    def all(self, size: int) -> None:
+        """All of its *size* bytes are there, whoever has brought them."""
+        self._reach(size)
+
+    def _reach(self, at: int) -> None:
+        new = max(0, at - self._told)
+        self._told += new
+        self._meter.add(new)

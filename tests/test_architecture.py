@@ -29,8 +29,8 @@ FIXED_NAMES = {
     "endpoints", "monitors", "logs", "places", "plugin",
 }  # fmt: skip
 CLOUD_NAMES = FIXED_NAMES | {
-    "analysing", "checking", "clients", "finding", "invoking", "live", "permissions", "quotas", "refresh", "requests",
-    "rollout", "running", "scaling", "schedules", "serving", "states", "versions",
+    "analysing", "checking", "clients", "finding", "invoking", "live", "parts", "permissions", "quotas",
+    "refresh", "requests", "rollout", "running", "scaling", "schedules", "serving", "states", "versions",
 }  # fmt: skip
 """What each cloud has, side by side; what only one has lies in a folder of that one."""
 FLOORS = ("errors", "units", "specs", "states", "status", "capabilities", "plan", "resources", "seam")

@@ -9,7 +9,7 @@ files            writing into a store that is a folder
 digests          reading and hashing files, and remembering it
 scanning         a path's manifest; `remote` for what lies elsewhere
 store            Storage: read, write, list, delete, and the transfers below
-pushing          files to the store: `blobs` sends contents, `origins` fetches remote ones
+pushing          files to the store: `blobs` sends contents (large ones by `parts`), `origins` fetches remote ones
 pulling          files from the store
 sweeping         contents that nothing names
 ===============  ===================================================================

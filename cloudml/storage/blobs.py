@@ -10,27 +10,23 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
-from cloudml.storage import files
+from cloudml.progress import Once
+from cloudml.storage import files, parts
 from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read
 from cloudml.storage.failures import translated
 from cloudml.storage.pulling import Source, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cloudml.progress import Meter
     from cloudml.storage.manifest import Entry
+    from cloudml.storage.parts import Uploads
     from cloudml.storage.store import Storage
 
 WHOLE_BYTES = 8 << 20
-"""Files up to this size are sent in one request, larger ones in parts of at least this size."""
-
-PARTS_AT_MOST = 9_000
-"""S3 takes 10,000 parts of one object."""
-
-PARTS_AT_ONCE = 6
-"""Of one large file."""
+"""Files up to this size are sent in one request."""
 
 PAGE = 1_000
 """Objects that a store lists at once."""
@@ -76,8 +72,8 @@ def reached(path: str) -> float:
         return 1.0
 
 
-def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int] | None = None) -> bool:
-    """Send the content of a local file unless it is there; whether it was sent.
+def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int] | None = None) -> int | None:
+    """Send the content of a local file; how many bytes travelled, None where nothing had to.
 
     Args:
         storage: Where to.
@@ -93,14 +89,14 @@ def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int
     if there == entry.size:
         meter.add(entry.size)
         protect(storage, path)
-        return False
+        return None
     try:
-        _put(storage, path, entry, meter, new=there is None)
+        sent = _put(storage, path, entry, meter, new=there is None)
     except AlreadyExistsError:
         # Another push was faster, with the same bytes: the name is their digest.
-        return False
+        return None
     protect(storage, path)
-    return True
+    return sent
 
 
 def has(storage: Storage, digest: str, size: int) -> bool:
@@ -124,16 +120,13 @@ def room(storage: Storage, size: int) -> int:
     """How many bytes of a file of that size are held in memory while it is sent."""
     if storage.folder:
         return min(size, CHUNK_BYTES)
-    return size if size <= WHOLE_BYTES else (PARTS_AT_ONCE + 1) * part_bytes(size)
+    return size if size <= WHOLE_BYTES else (parts.AT_ONCE + 1) * parts.part_bytes(size)
 
 
-def part_bytes(size: int) -> int:
-    """How large the parts are in which a file of that size is sent."""
-    return max(WHOLE_BYTES, size // PARTS_AT_MOST + 1)
-
-
-def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> None:
-    content = _verified(entry, meter)
+def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> int:
+    if storage.uploads and entry.size > parts.LARGE_BYTES:
+        return _put_resumed(storage, storage.uploads, path, entry, Once(meter))
+    content = _verified(entry, meter.add)
     with translated(storage.uri(path)):
         if storage.folder:
             files.write(storage.folder, path, content, only_new=new)
@@ -141,6 +134,16 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
             _put_whole(storage, path, b"".join(content), new=new)
         else:
             put_parts(storage, path, content, entry.size)
+    return entry.size
+
+
+def _put_resumed(storage: Storage, uploads: Uploads, path: str, entry: Entry, once: Once) -> int:
+    def content() -> Iterator[bytes]:
+        return _verified(entry, once.again(), parts.part_bytes(entry.size))
+
+    sent = parts.send(uploads, path, content, entry.size, lambda: has(storage, entry.digest, entry.size))
+    once.all(entry.size)
+    return sent
 
 
 def _put_whole(storage: Storage, path: str, content: bytes, *, new: bool) -> None:
@@ -153,7 +156,7 @@ def put_parts(storage: Storage, path: str, content: Iterable[bytes | memoryview]
     """Send a large object of *size* bytes to a bucket; nothing of it shows there before all of *content* has come."""
     import obstore
 
-    obstore.put(storage.store, path, content, chunk_size=part_bytes(size), max_concurrency=PARTS_AT_ONCE)
+    obstore.put(storage.store, path, content, chunk_size=parts.part_bytes(size), max_concurrency=parts.AT_ONCE)
 
 
 def put_whole(storage: Storage, digest: str, content: bytes) -> bool:
@@ -181,17 +184,17 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
     return new
 
 
-def _verified(entry: Entry, meter: Meter) -> Iterator[bytes]:
+def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = 0) -> Iterator[bytes]:
     """The bytes of a local file; an error instead of the end when they are not those of its digest.
 
     Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing
     of an upload whose source failed, so no blob can have a wrong name.
     """
     found = None if _untouched(entry) else hashlib.sha256()
-    for chunk in read(entry.source):
+    for chunk in read(entry.source, piece_bytes):
         if found:
             found.update(chunk)
-        meter.add(len(chunk))
+        count(len(chunk))
         yield chunk
     if not (found.hexdigest() == entry.digest if found else _untouched(entry)):
         raise changed(entry.source)

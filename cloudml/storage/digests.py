@@ -63,8 +63,8 @@ def unreadable(path: Path | str, error: OSError) -> SpecError:
     return SpecError(f"`{path}` cannot be read: {error.strerror or error}")
 
 
-def read(path: str) -> Iterator[bytes]:
-    """The bytes of a file in pieces.
+def read(path: str, piece_bytes: int = 0) -> Iterator[bytes]:
+    """The bytes of a file in pieces of that size at most; of CHUNK_BYTES where it is 0.
 
     Raises:
         SpecError: It cannot be read, or changed meanwhile.
@@ -73,7 +73,7 @@ def read(path: str) -> Iterator[bytes]:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open would only wrap this hot path
             before = stamp(os.fstat(file.fileno()))
             # A buffer no larger than the file: of a small one, 1 MiB would cost more than its reading.
-            while chunk := file.read(min(CHUNK_BYTES, before.size + 1)):
+            while chunk := file.read(min(piece_bytes or CHUNK_BYTES, before.size + 1)):
                 yield chunk
             after = stamp(os.fstat(file.fileno()))
         now = stamp(os.stat(path))  # noqa: PTH116 - as above

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from cloudml.storage.store import Storage
 
 
-def bring(storage: Storage, entries: tuple[Entry, ...], meter: Meter) -> tuple[tuple[Entry, ...], bool]:
-    """Fetch one remote content into the store's blobs; its entries with their true digest, and whether it travelled.
+def bring(storage: Storage, entries: tuple[Entry, ...], meter: Meter) -> tuple[tuple[Entry, ...], int | None]:
+    """Fetch one remote content into the store's blobs.
+
+    Its entries come back with their true digest; besides how many bytes travelled, None where the content was there.
 
     Raises:
         ConflictError: It is not what it was when the manifest was made.
@@ -38,13 +40,13 @@ def bring(storage: Storage, entries: tuple[Entry, ...], meter: Meter) -> tuple[t
     digest = _known(storage, marker, entry.size)
     if digest:
         meter.add(entry.size)
-        return tuple(replace(entry, digest=digest) for entry in entries), False
+        return tuple(replace(entry, digest=digest) for entry in entries), None
     location = parsed(entry.source)
     source = Source(opened(location.root), location.key, address(location.root, location.key), entry.size)
     _look_again(source, entry)
-    digest, uploaded = (_to_folder if storage.folder else _to_bucket)(storage, source, entry, meter)
+    digest, new = (_to_folder if storage.folder else _to_bucket)(storage, source, entry, meter)
     storage.write(marker, json.dumps({"digest": digest}).encode())
-    return tuple(replace(entry, digest=digest) for entry in entries), uploaded
+    return tuple(replace(entry, digest=digest) for entry in entries), entry.size if new else None
 
 
 def _look_again(source: Source, entry: Entry) -> None:

@@ -35,7 +35,7 @@ class Pushed:
         uploaded: How many contents travelled.
         copied: How many files the store made from contents that it has.
         skipped: How many files needed no sending: their content was there, or is that of another file.
-        bytes: How many travelled.
+        bytes: How many travelled; of a large content, what an earlier push had not sent.
     """
 
     uploaded: int = 0
@@ -46,10 +46,14 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of the files of one content."""
+    """What became of the files of one content.
+
+    Attributes:
+        uploaded: How many bytes travelled; None where none had to.
+    """
 
     entries: tuple[Entry, ...]
-    uploaded: bool
+    uploaded: int | None
     copied: int
 
 
@@ -94,10 +98,10 @@ def by_content(manifest: Manifest) -> list[tuple[Entry, ...]]:
 
 def summary(sent: list[Sent]) -> Pushed:
     return Pushed(
-        uploaded=sum(one.uploaded for one in sent),
+        uploaded=sum(one.uploaded is not None for one in sent),
         copied=sum(one.copied for one in sent),
-        skipped=sum(len(one.entries) - one.uploaded for one in sent),
-        bytes=sum(one.entries[0].size for one in sent if one.uploaded),
+        skipped=sum(len(one.entries) - (one.uploaded is not None) for one in sent),
+        bytes=sum(one.uploaded or 0 for one in sent),
     )
 
 
@@ -128,7 +132,7 @@ class Sender:
         """Bring one content, and give it its names."""
         if not missing(entries, self.placed):
             self.meter.add(sum(entry.size for entry in entries))
-            return Sent(entries, uploaded=False, copied=0)
+            return Sent(entries, uploaded=None, copied=0)
         with self.room.of(blobs.room(self.storage, entries[0].size)):
             if entries[0].remote:
                 entries, uploaded = origins.bring(self.storage, entries, self.meter)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cloudml.progress import Progress
     from cloudml.storage.manifest import Manifest
+    from cloudml.storage.parts import Uploads
     from cloudml.storage.pulling import Pulled
     from cloudml.storage.pushing import Pushed
     from cloudml.storage.sweeping import Swept
@@ -53,14 +54,17 @@ class Storage:
 
     Args:
         root_url: A path or a URL. Nothing is opened before it is needed.
+        uploads: By which large contents are sent in parts that an interrupted push finds again; without it they are
+            sent anew.
         options: Those of obstore for that kind of store: region, endpoint, client_options, credential_provider, …
     """
 
-    def __init__(self, root_url: str | Path, **options: Any) -> None:
+    def __init__(self, root_url: str | Path, *, uploads: Uploads | None = None, **options: Any) -> None:
         folder = locations.local(root_url)
         self.folder = folder.absolute() if folder else None
         """The root in the file system; None where it is in none."""
         self.url = str(self.folder or root_url)
+        self.uploads = uploads
         self.workers = LOCAL_WORKERS if self.folder else REMOTE_WORKERS
         self._options = options
         self._lock = Lock()
@@ -231,7 +235,10 @@ class Storage:
         return pulling.download(self, self.checked(prefix), folder, progress)
 
     def sweep(self, grace: timedelta = A_DAY) -> Swept:
-        """Remove content that no manifest names and that is older than *grace*; datasets themselves are not touched."""
+        """Remove content that no manifest names and that is older than *grace*; datasets themselves are not touched.
+
+        Uploads that nobody has finished for so long are aborted.
+        """
         return sweeping.sweep(self, grace)
 
     def seen(self, path: str) -> tuple[bytes, ObjectMeta] | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml import clock
+from cloudml.errors import NotFoundError, PermissionDeniedError
 from cloudml.storage.files import STAGING
 from cloudml.storage.manifest import parsed
 
@@ -42,6 +44,7 @@ def sweep(storage: Storage, grace: timedelta) -> Swept:
     for one in old:
         storage.remove([one.path])
     _sweep_origins(storage, before)
+    _sweep_uploads(storage, before)
     if storage.folder:
         _sweep_litter(storage.folder, before)
     else:
@@ -81,6 +84,18 @@ def _sweep_origins(storage: Storage, before: datetime) -> None:
         digest = json.loads(storage.read(one.path))["digest"]
         if one.modified < before and not storage.exists(f"blobs/{digest[:2]}/{digest}"):
             storage.remove([one.path])
+
+
+def _sweep_uploads(storage: Storage, before: datetime) -> None:
+    """Uploads that nobody goes on with; where they may not be listed, the store's own rules remove them."""
+    uploads = storage.uploads
+    if uploads is None:
+        return
+    with suppress(PermissionDeniedError):
+        for upload in [one for folder in ("blobs", STAGING) for one in uploads.unfinished(folder)]:
+            if upload.begun and upload.begun < before:
+                with suppress(NotFoundError):
+                    uploads.abort(upload)
 
 
 def _sweep_litter(folder: Path, before: datetime) -> None:

@@ -248,12 +248,15 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": patience.attempts},
             read_timeout=patience.answer_s,
             user_agent_extra="cloudml",
+            s3={"payload_signing_enabled": False},  # what is large has a checksum, which is signed
         )
         where = {"region_name": self.settings.region, "endpoint_url": self._endpoint}
         return self._session().create_client(service, config=config, **where)
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
+        from cloudml_aws.parts import Uploads
 
         options: dict[str, Any] = {"region": self.settings.region}
         if self._endpoint:
@@ -262,7 +265,7 @@ class Clients:
                 "virtual_hosted_style_request": False,
                 "client_options": {"allow_http": self._endpoint.startswith("http://")},
             }
-        return Storage(root, credential_provider=Keys(self._session()), **options)
+        return Storage(root, uploads=Uploads(self, Root.of(root)), credential_provider=Keys(self._session()), **options)
 
 
 class Keys:

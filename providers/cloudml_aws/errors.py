@@ -65,6 +65,8 @@ CODES: Mapping[str, Meaning] = {
     "ObjectNotFoundException": MISSING,
     "NoSuchKey": MISSING,
     "NoSuchBucket": MISSING,
+    "NoSuchUpload": MISSING,
+    "InvalidPart": MISSING,  # of an upload to which another push has sent it once more meanwhile
     "NoSuchEntity": MISSING,
     "NoSuchResourceException": MISSING,
     "404": MISSING,
@@ -81,6 +83,7 @@ CODES: Mapping[str, Meaning] = {
     "ThrottledException": SLOW,
     "TooManyRequestsException": SLOW,
     "SlowDown": SLOW,
+    "InternalError": DOWN,
     "InternalFailure": DOWN,
     "InternalServerError": DOWN,
     "InternalServerException": DOWN,

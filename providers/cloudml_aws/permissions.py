@@ -102,6 +102,13 @@ CALLER: tuple[Permission, ...] = (
         noun="bucket", actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
         resources=(OBJECTS,), why="data, code, outputs, reports",
     ),
+    Permission(
+        noun="bucket", actions=("s3:ListBucketMultipartUploads",), resources=(BUCKET,),
+        why="to find interrupted uploads of large files; IAM knows no prefix for it",
+    ),
+    Permission(
+        noun="bucket", actions=("s3:ListMultipartUploadParts",), resources=(OBJECTS,), why="to go on with them"
+    ),
     _sagemaker("jobs", "CreateTrainingJob DescribeTrainingJob StopTrainingJob DeleteTrainingJob", TRAINING, "training"),
     _sagemaker(
         "jobs", "CreateProcessingJob DescribeProcessingJob StopProcessingJob DeleteProcessingJob", PROCESSING,
@@ -259,6 +266,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:DeleteObjects": ("s3:DeleteObject",),
     "s3:CreateMultipartUpload": ("s3:PutObject",),
     "s3:UploadPart": ("s3:PutObject",),
+    "s3:ListMultipartUploads": ("s3:ListBucketMultipartUploads",),
+    "s3:ListParts": ("s3:ListMultipartUploadParts",),
     "s3:UploadPartCopy": ("s3:GetObject", "s3:PutObject"),
     "s3:CompleteMultipartUpload": ("s3:PutObject",),
     "s3:GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
@@ -269,7 +278,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """The actions of operations that IAM calls otherwise; everyone may ask who they are."""
 IMPLIED = frozenset({
-    "sagemaker:AddTags", "s3:AbortMultipartUpload", "s3:GetBucketLocation", "iam:PassRole",
+    "sagemaker:AddTags", "s3:GetBucketLocation", "iam:PassRole",
     "cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms",
     "iam:CreateServiceLinkedRole", "sagemaker:UpdateEndpointWeightsAndCapacities", "kms:CreateGrant", "kms:Decrypt",
 })  # fmt: skip

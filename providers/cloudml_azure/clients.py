@@ -10,11 +10,13 @@ import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from cloudml.clouds.late import late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call
+from cloudml.storage.failures import words
 from cloudml_azure import requests
 from cloudml_azure.errors import answered, translated
 
@@ -30,6 +32,7 @@ SCOPE = "https://management.azure.com/.default"
 SCORING_SCOPE = "https://ml.azure.com/.default"
 """For whom a token is that an endpoint with Entra sign-in asks for."""
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+STORAGE_VERSION = "2025-05-05"
 CERTIFICATES = (
     "cryptography.hazmat.primitives.asymmetric.padding",
     "cryptography.hazmat.primitives.hashes",
@@ -148,6 +151,33 @@ class Clients:
         headers = {"Range": f"bytes={start}-"} if start else {}
         content: bytes = self._patiently(operation, lambda: self._read(operation, url, headers))
         return content
+
+    def stored(
+        self, operation: str, method: str, path: str, query: Mapping[str, str], content: bytes | bytearray | None = None
+    ) -> bytes:
+        """Ask the storage account about *path*, the container first; what it answers.
+
+        Raises:
+            ProviderError: Its refusal.
+        """
+        from azure.core.rest import HttpRequest
+
+        host = self._blobs or f"https://{self.settings.storage_account}.blob.core.windows.net"
+        url, headers = f"{host}/{quote(path)}?{urlencode(query)}", {"x-ms-version": STORAGE_VERSION}
+
+        def sent() -> bytes:
+            request = HttpRequest(method, url, headers=headers, content=content)  # type: ignore[arg-type]  # or a bytearray
+            answer = self._for_storage().send_request(
+                request, read_timeout=self._patience.answer_s, enforce_https=not host.startswith("http://")
+            )
+            if answer.status_code in ACCEPTED:
+                return bytes(answer.read())
+            said = {"code": answer.headers.get("x-ms-error-code", ""), "message": words(answer.text())}
+            request_id = answer.headers.get("x-ms-request-id", "")
+            raise answered(operation, answer.status_code, {"error": said}, request_id)
+
+        found: bytes = self._patiently(operation, sent)
+        return found
 
     def score(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         """One prediction, sent once: status, headers, body.
@@ -271,24 +301,29 @@ class Clients:
             return self._made[key]
 
     def _signed(self) -> Any:
-        return self._once("signed", lambda: self._pipeline(signed=True))
+        return self._once("signed", lambda: self._pipeline(SCOPE))
+
+    def _for_storage(self) -> Any:
+        return self._once("for storage", lambda: self._pipeline(STORAGE_SCOPE))
 
     def _open(self) -> Any:
-        return self._once("open", lambda: self._pipeline(signed=False))
+        return self._once("open", self._pipeline)
 
-    def _pipeline(self, *, signed: bool) -> Any:
-        """A pipeline of azure-core; it sends once, since `_patiently` decides what is sent again."""
+    def _pipeline(self, scope: str = "") -> Any:
+        """A pipeline of azure-core, signed for a scope; it sends once: `_patiently` decides what is sent again."""
         from azure.core import PipelineClient
         from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RequestIdPolicy, UserAgentPolicy
 
         policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(base_user_agent="cloudml")]
-        if signed:
-            policies.append(BearerTokenCredentialPolicy(self.credential(), SCOPE))
+        if scope:
+            policies.append(BearerTokenCredentialPolicy(self.credential(), scope))
         given = {} if self._transport is None else {"transport": self._transport}
         return PipelineClient(self._arm, policies=policies, **given)
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
+        from cloudml_azure.parts import Uploads
 
         options: dict[str, Any] = {"account_name": self.settings.storage_account}
         if self._blobs:
@@ -296,7 +331,9 @@ class Clients:
                 "endpoint": self._blobs,
                 "client_options": {"allow_http": self._blobs.startswith("http://")},
             }
-        return Storage(root, credential_provider=Tokens(self.credential()), **options)
+        return Storage(
+            root, uploads=Uploads(self, Root.of(root)), credential_provider=Tokens(self.credential()), **options
+        )
 
 
 class Tokens:

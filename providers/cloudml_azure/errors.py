@@ -69,6 +69,7 @@ CODES: Mapping[str, Meaning] = {
     "ResourceNotFound": MISSING,
     "ParentResourceNotFound": MISSING,
     "NotFound": MISSING,
+    "InvalidBlockList": MISSING,  # of an upload that another push has finished meanwhile
     "ResourceExists": EXISTS,
     "ResourceAlreadyExists": EXISTS,
     "AlreadyExists": EXISTS,

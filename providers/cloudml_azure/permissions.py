@@ -115,6 +115,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "ListBlobs": (f"{BLOBS}/blobs/read",),
     "CopyBlob": (f"{BLOBS}/blobs/read", f"{BLOBS}/blobs/write"),
     "PutBlock": (f"{BLOBS}/blobs/write",),
+    "GetBlockList": (f"{BLOBS}/blobs/read",),
     "PutBlockList": (f"{BLOBS}/blobs/write",),
     "DeleteBlob": (f"{BLOBS}/blobs/delete",),
     "Batch": (f"{BLOBS}/blobs/delete",),

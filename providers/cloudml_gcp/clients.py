@@ -13,11 +13,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cloudml.clouds.late import late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import ThrottledError
 from cloudml.plan import Call
+from cloudml.storage.failures import words
 from cloudml_gcp import requests as checked
 from cloudml_gcp.errors import AnswerError, translated
 from cloudml_gcp.wire import routes
@@ -170,6 +172,28 @@ class Clients:
                 raise _refusal(answer)
         return Raw(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
 
+    def stored(
+        self, operation: str, verb: str, path: str, query: Mapping[str, str], content: bytes | bytearray | None = None
+    ) -> Raw:
+        """Ask Cloud Storage about *path*, the bucket first, by its XML API.
+
+        Raises:
+            ProviderError: Its refusal.
+        """
+        host = self.host("storage")
+
+        def sent() -> Raw:
+            with translated(operation):
+                answer = self._session(host).request(
+                    verb, f"{host}/{quote(path)}", params=dict(query), data=content,
+                    timeout=(CONNECT_S, self._patience.answer_s),
+                )  # fmt: skip
+                if not answer.ok:
+                    raise AnswerError(answer.status_code, None, words(answer.text))
+            return Raw(status=answer.status_code, body=answer.content, headers=answer.headers)
+
+        return self._patience.asked(sent, lambda error: error.retryable, self.sleep)
+
     def _answered(self, operation: str, sent: Sent) -> dict[str, Any]:
         host = self.host(sent.service)
         with translated(operation):
@@ -221,12 +245,14 @@ class Clients:
         return found
 
     def _storage(self, root: str) -> Storage:
+        from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
+        from cloudml_gcp.parts import Uploads
 
         host = self.host("storage")
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"uploads": Uploads(self, Root.of(root))}
         if host != HOSTS["storage"]:
-            options = {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
+            options |= {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
         credentials = self.credentials("storage")
         if type(credentials).__name__ == "AnonymousCredentials":
             nobody = {"gcs_base_url": host, "disable_oauth": True} | dict.fromkeys(KEY, "")

@@ -43,8 +43,12 @@ def _vertex(noun: str, names: str, why: str) -> Permission:
 
 
 OBJECTS = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")
+PARTS = tuple(f"storage.multipartUploads.{verb}" for verb in ("abort", "create", "list", "listParts"))
 CALLER: tuple[Permission, ...] = (
     Permission(noun="bucket", names=OBJECTS, on=BUCKET, why="data, code, outputs, reports"),
+    Permission(
+        noun="bucket", names=PARTS, on=BUCKET, why="large files in parts, and to go on with interrupted uploads"
+    ),
     _vertex("jobs", "customJobs.create customJobs.get customJobs.list customJobs.cancel customJobs.delete",
             "jobs, and the runs of monitors"),
     _vertex("models", "models.upload models.get models.list models.update models.delete", "versions in the registry"),
@@ -120,8 +124,11 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "storage:objects.copy": ("storage.objects.get", "storage.objects.create"),
     "storage:objects.delete": ("storage.objects.delete",),
     "storage:batch": ("storage.objects.delete",),
-    "storage:uploads.start": ("storage.objects.create",),
-    "storage:uploads.part": ("storage.objects.create",),
+    "storage:uploads.start": ("storage.multipartUploads.create", "storage.objects.create"),
+    "storage:uploads.part": ("storage.multipartUploads.create", "storage.objects.create"),
+    "storage:uploads.list": ("storage.multipartUploads.list",),
+    "storage:uploads.parts": ("storage.multipartUploads.listParts",),
+    "storage:uploads.delete": ("storage.multipartUploads.abort",),
     "storage:buckets.get": ("storage.buckets.get",),
     "logging:entries.list": ("logging.logEntries.list",),
     "cloudscheduler:jobs.create": ("cloudscheduler.jobs.create",),

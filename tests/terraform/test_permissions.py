@@ -61,7 +61,7 @@ BESIDES_GCP = {
 }
 """Roles that stand for nothing in the tables, and why they are granted."""
 ROLES_GCP = {
-    "roles/storage.objectUser": set(gcp.OBJECTS),
+    "roles/storage.objectUser": {*gcp.OBJECTS, *gcp.PARTS},
     "roles/logging.logWriter": {"logging.logEntries.create"},
     "roles/iam.serviceAccountUser": {"iam.serviceAccounts.actAs"},
 }
@@ -155,7 +155,7 @@ def test_gcp_grants_no_role_besides_those_that_have_a_reason(newest) -> None:
 
 
 def test_gcp_s_execution_account_starts_no_job_since_another_account_does(newest) -> None:
-    used = {name for one in gcp.EXECUTION for name in one.names}
+    used = {name for one in gcp.EXECUTION for name in one.names} | {*gcp.PARTS}  # which come with the role
     assert gcp_grants(newest("gcp"), "execution") == used - {
         "aiplatform.customJobs.create",
         "iam.serviceAccounts.actAs",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
 from xml.sax.saxutils import escape
 
+from cloudml_aws.double import multiparts
 from cloudml_aws.double.wire import Answer
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ NOT_PLAIN = frozenset({
     "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_DISPOSITION", "HTTP_CONTENT_LANGUAGE", "HTTP_CACHE_CONTROL", "HTTP_EXPIRES",
     "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ORIGIN", "HTTP_CONTENT_MD5",
 })  # fmt: skip
+ALGORITHMS = ("CRC32", "CRC32C", "SHA256")
 SETTINGS = ("is_versioned", "encryption", "object_lock_enabled", "notification_configuration", "policy", "cors")
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 PART = re.compile(r"<PartNumber>(\d+)</PartNumber>")
@@ -44,7 +46,6 @@ WRITTEN = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]*")
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER = f"<Owner><DisplayName>webfile</DisplayName><ID>{OWNER_ID}</ID></Owner>"
 """Moto's, of everything."""
-SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) -> Answer | None:
@@ -64,8 +65,9 @@ def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) 
 
 def _plain(asked: Asked, environ: Mapping[str, Any]) -> bool:
     query = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    lists, required = multiparts.QUERIES.get(asked.operation), QUERIES.get(asked.operation, set())
     return (
-        query - OPTIONAL.get(asked.operation, set()) == QUERIES.get(asked.operation, set())
+        (query - {"encoding-type"} <= lists if lists else query - OPTIONAL.get(asked.operation, set()) == required)
         and not NOT_PLAIN & environ.keys()
         and all(name in SAID for name in environ if name.startswith("HTTP_X_AMZ_"))
     )
@@ -85,7 +87,8 @@ def _there(bucket: Any, key: str) -> Any:
 
 def _checksum(environ: Mapping[str, Any]) -> tuple[str, str] | None:
     """Algorithm and value of the checksum that a request says; None where moto has to reckon it."""
-    algorithm = environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", "")
+    said = next((name for name in ALGORITHMS if f"HTTP_X_AMZ_CHECKSUM_{name}" in environ), "")
+    algorithm = environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", said)
     value = environ.get(f"HTTP_X_AMZ_CHECKSUM_{algorithm}", "")
     return None if algorithm and not value else (algorithm, value)
 
@@ -188,7 +191,7 @@ def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, n
     kind = f"Checksum{key.checksum_algorithm}"
     checksum = f"<{kind}>{key.checksum_value}</{kind}>" if key.checksum_value else ""
     facts = f"<ETag>{key.etag}</ETag><LastModified>{key.last_modified_ISO8601}</LastModified>{checksum}"
-    return _xml(f"<CopyObjectResult {SPACE}>{facts}</CopyObjectResult>")
+    return _xml(f"<CopyObjectResult {multiparts.SPACE}>{facts}</CopyObjectResult>")
 
 
 def _made(backend: Any, bucket: Any, name: str, pieces: list[Any], **said: Any) -> Any:
@@ -211,21 +214,41 @@ def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: by
     query = parse_qs(environ["QUERY_STRING"])
     checksum = _checksum(environ)
     upload, number = query["uploadId"][0], query["partNumber"][0]
-    if checksum is None or upload not in bucket.multiparts or "HTTP_X_AMZ_COPY_SOURCE" in environ:
+    if upload not in bucket.multiparts:
+        return _no_upload()
+    if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ:
         return None
     if not number.isdigit() or not 1 <= int(number) <= PARTS_AT_MOST:
         return None
     key = backend.upload_part(bucket.name, upload, int(number), body)
     key._etag = _md5(body)  # noqa: SLF001  it is reckoned out of the file otherwise
+    key.checksum_algorithm, key.checksum_value = checksum[0] or None, checksum[1] or None
     return _written(key, *checksum)
+
+
+def _list_uploads(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _name: str) -> Answer | None:
+    return _xml(multiparts.uploads(bucket, _query(environ)))
+
+
+def _list_parts(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
+    query = _query(environ)
+    upload = bucket.multiparts.get(query["uploadId"])
+    return _no_upload() if upload is None else _xml(multiparts.parts(upload, name, query))
+
+
+def _query(environ: Mapping[str, Any]) -> dict[str, str]:
+    found = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    return {name: values[0] for name, values in found.items()}
 
 
 def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
     """Put a large upload together without holding it in memory; moto does it with small ones."""
     upload = bucket.multiparts.get(parse_qs(environ["QUERY_STRING"])["uploadId"][0])
+    if upload is None:
+        return _no_upload()
     text = body.decode("utf-8", "replace")
     wanted = [*zip(map(int, PART.findall(text)), ETAG.findall(text), strict=False)]
-    if upload is None or len(wanted) != text.count("<Part>") or not _whole(upload, wanted):
+    if len(wanted) != text.count("<Part>") or not _whole(upload, wanted):
         return None
     parts = [upload.parts[number] for number, _ in wanted]
     md5s = b"".join(bytes.fromhex(etag) for _, etag in wanted)
@@ -238,7 +261,7 @@ def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes
     backend.put_object_tagging(key, upload.tags)
     upload.dispose()
     return _xml(
-        f"<CompleteMultipartUploadResult {SPACE}><Bucket>{bucket.name}</Bucket>"
+        f"<CompleteMultipartUploadResult {multiparts.SPACE}><Bucket>{bucket.name}</Bucket>"
         f"<ETag>{key.etag}</ETag></CompleteMultipartUploadResult>"
     )
 
@@ -282,7 +305,7 @@ def _list(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _
     about = (("Name", bucket.name), ("Prefix", spelt(prefix)), ("Delimiter", escape(delimiter)), ("MaxKeys", int(most)))
     said = "".join((*map(_element, about), *folders, *map(_element, after)))
     facts = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{''.join(objects)}{said}"
-    return _xml(f"<ListBucketResult {SPACE}>{facts}</ListBucketResult>")
+    return _xml(f"<ListBucketResult {multiparts.SPACE}>{facts}</ListBucketResult>")
 
 
 def _element(said: tuple[str, Any]) -> str:
@@ -300,9 +323,15 @@ def _listed(key: Any, name: str, owner: str) -> str:
     )
 
 
-def _xml(text: str) -> Answer:
+def _no_upload() -> Answer:
+    """The refusal of an upload that is not there, at which moto's server fails."""
+    message = "The specified upload does not exist. The upload ID may be invalid, or it may have been completed."
+    return _xml(f"<Error><Code>NoSuchUpload</Code><Message>{message}</Message></Error>", 404)
+
+
+def _xml(text: str, status: int = 200) -> Answer:
     whole = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
-    return Answer(headers={"Content-Type": "application/xml"}, body=whole)
+    return Answer(status=status, headers={"Content-Type": "application/xml"}, body=whole)
 
 
 QUERIES: Mapping[str, set[str]] = {
@@ -322,6 +351,8 @@ OPERATIONS: Mapping[str, Callable[[Any, Any, Mapping[str, Any], bytes, str], Ans
     "GetObject": _get,
     "HeadObject": _head,
     "ListObjectsV2": _list,
+    "ListMultipartUploads": _list_uploads,
+    "ListParts": _list_parts,
     "PutObject": _put,
     "UploadPart": _upload_part,
 }

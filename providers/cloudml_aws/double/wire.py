@@ -39,12 +39,19 @@ QUERY = frozenset({"sts", "iam"})
 _SCOPE = re.compile(r"Credential=([^/]*)/\d+/([^/]+)/([^/]+)/aws4_request")
 S3_QUERIES = {
     "uploads": {"POST": "CreateMultipartUpload", "GET": "ListMultipartUploads"},
-    "uploadId": {"PUT": "UploadPart", "POST": "CompleteMultipartUpload", "DELETE": "AbortMultipartUpload"},
+    "uploadId": {
+        "GET": "ListParts",
+        "PUT": "UploadPart",
+        "POST": "CompleteMultipartUpload",
+        "DELETE": "AbortMultipartUpload",
+    },
     "delete": {"POST": "DeleteObjects"},
     "tagging": {"GET": "GetTagging", "PUT": "PutTagging", "DELETE": "DeleteTagging"},
     "location": {"GET": "GetBucketLocation"},
     "versioning": {"GET": "GetBucketVersioning", "PUT": "PutBucketVersioning"},
 }
+S3_SAID = {"partNumber": "PartNumber", "uploadId": "UploadId"}
+"""What of the query of a request for an object is worth to be looked at."""
 S3_OBJECTS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 S3_BUCKETS = {"GET": "ListObjectsV2", "PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}
 
@@ -118,7 +125,9 @@ def _s3(environ: Mapping[str, Any], path: str, key: str) -> Asked:
         plain = "CopyObject"
     if not bucket:
         plain = "ListBuckets"
-    said = {"Key": name, "Bucket": bucket} if name else {"BucketName": bucket, "Prefix": query.get("prefix", [""])[0]}
+    parts = {S3_SAID[word]: values[0] for word, values in query.items() if word in S3_SAID}
+    about = {"BucketName": bucket, "Prefix": query.get("prefix", [""])[0]}
+    said = {"Key": name, "Bucket": bucket, **parts} if name else about
     return Asked(service="s3", operation=special or plain, parameters=said, access_key=key)
 
 

@@ -28,6 +28,7 @@ class Blob:
         file: Holds its content.
         kind: ``BlockBlob`` or ``AppendBlob``.
         properties: Headers of its content by their small names, such as ``content-type``.
+        blocks: What it was made of, if it was: the ids of blocks and their sizes, in order.
     """
 
     file: Path
@@ -38,7 +39,7 @@ class Blob:
     kind: str = "BlockBlob"
     metadata: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[tuple[str, int]] = field(default_factory=list)
 
 
 Condition = dict[str, str]
@@ -182,8 +183,14 @@ class Blobs:
             blob.file.unlink(missing_ok=True)
 
     def stage(self, container: str, name: str, block: str, content: bytes) -> None:
-        """Keep a block that is not yet part of a blob."""
+        """Keep a block that is not yet part of a blob.
+
+        Raises:
+            Refused: Its id is not as long as those of the others that wait.
+        """
         self.container(container)
+        if any(len(other) != len(block) for other in self.staged(container, name)):
+            raise Refused("InvalidBlobOrBlock", "The specified blob or block content is invalid.")
         file = self._file()
         file.write_bytes(content)
         with self._lock:
@@ -207,19 +214,33 @@ class Blobs:
         condition: Callable[[Blob | None], None] = lambda _: None,
         **said: object,
     ) -> Blob:
-        """Make a blob of the *wanted* ones of the staged blocks, in that order.
+        """Make a blob of the *wanted* ones of the staged blocks, in that order, or of those that it is made of already.
 
         Raises:
-            Refused: One was not staged, or the condition forbids it.
+            Refused: One is neither, or the condition forbids it.
         """
         with self._lock:
+            there = self._committed(container, name)
             try:
-                files = [self._staged[container, name, block] for block in wanted]
+                files = [self._staged.get((container, name, block)) or there[block] for block in wanted]
             except KeyError as error:
                 raise Refused("InvalidBlockList", "The specified block list is invalid.") from error
-            found = self.put(container, name, files, condition=condition, **said)
+            blocks = [(block, file.stat().st_size) for block, file in zip(wanted, files, strict=True)]
+            found = self.put(container, name, files, condition=condition, blocks=blocks, **said)
             for key in [key for key in self._staged if key[:2] == (container, name)]:
                 self._staged.pop(key).unlink()
+            for file in there.values():
+                file.unlink()
+        return found
+
+    def _committed(self, container: str, name: str) -> dict[str, Path]:
+        """The blocks of the blob that is there, each copied to a file."""
+        blob, found = self.find(container, name), {}
+        if blob is not None and blob.blocks:
+            with blob.file.open("rb") as whole:
+                for block, size in blob.blocks:
+                    found[block] = self._file()
+                    found[block].write_bytes(whole.read(size))
         return found
 
     def fetch(self, container: str, prefix: str, folder: Path) -> int:

@@ -106,13 +106,19 @@ def containers(store: Blobs, asked: Asked) -> Answer:
     )
 
 
-def blocks(committed: Iterable[str], staged: dict[str, int]) -> Answer:
-    """The blocks of a blob, and those that wait to become part of it."""
-    kept = "".join(f"<Block>{element('Name', name)}<Size>0</Size></Block>" for name in committed)
-    waiting = "".join(f"<Block>{element('Name', name)}{element('Size', size)}</Block>" for name, size in staged.items())
-    return document(
-        f"<BlockList><CommittedBlocks>{kept}</CommittedBlocks><UncommittedBlocks>{waiting}</UncommittedBlocks></BlockList>"
+def blocks(committed: Iterable[tuple[str, int]], staged: Iterable[tuple[str, int]], wanted: str) -> Answer:
+    """The blocks of a blob, those that wait to become part of it, or all."""
+    lists = {"CommittedBlocks": ("committed", committed), "UncommittedBlocks": ("uncommitted", staged)}
+    told = "".join(
+        f"<{element_name}>{''.join(_block(*one) for one in found)}</{element_name}>"
+        for element_name, (kind, found) in lists.items()
+        if wanted in {kind, "all"}
     )
+    return document(f"<BlockList>{told}</BlockList>")
+
+
+def _block(name: str, size: int) -> str:
+    return f"<Block>{element('Name', name)}{element('Size', size)}</Block>"
 
 
 def delegation_key(value: str, tenant: str) -> Answer:

@@ -253,16 +253,16 @@ def put_block_list(world: World, asked: Asked) -> Answer:
         blocks = [(one.text or "").strip() for one in ET.fromstring(asked.body)]  # noqa: S314  from the client of a test
     except ET.ParseError as error:
         raise Refused("InvalidXmlDocument", "XML specified is not syntactically valid.") from error
-    blob = store.commit(
-        container, name, blocks, condition=blobs.conditions(asked.headers), blocks=blocks, **said(asked)
-    )
+    blob = store.commit(container, name, blocks, condition=blobs.conditions(asked.headers), **said(asked))
     return _written(blob)
 
 
 def get_block_list(world: World, asked: Asked) -> Answer:
     store, container, name = _place(world, asked)
-    blob = store.find(container, name)
-    return listing.blocks(blob.blocks if blob else [], store.staged(container, name))
+    blob, staged = store.find(container, name), store.staged(container, name)
+    if blob is None and not staged:
+        store.need(container, name)
+    return listing.blocks(blob.blocks if blob else [], staged.items(), asked.query.get("blocklisttype", "committed"))
 
 
 def append_block(world: World, asked: Asked) -> Answer:

@@ -23,6 +23,10 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FLAVOR = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
 ALONE: Mapping[str, str] = {
     "storage.objects.create": "storage:objects.insert",
+    "storage.multipartUploads.abort": "storage:uploads.delete",
+    "storage.multipartUploads.create": "storage:uploads.start",
+    "storage.multipartUploads.list": "storage:uploads.list",
+    "storage.multipartUploads.listParts": "storage:uploads.parts",
     "cloudscheduler.jobs.enable": "cloudscheduler:jobs.resume",
     "logging.logEntries.list": "logging:entries.list",
     "aiplatform.endpoints.predict": "aiplatform:Predict",
@@ -39,6 +43,7 @@ ASKED: Mapping[str, str] = {
     "aiplatform:DeleteModelVersion": "aiplatform.models.delete",
     "aiplatform:RawPredict": "aiplatform.endpoints.predict",
     "storage:objects.copy": "storage.objects.create",
+    "storage:uploads.part": "storage.multipartUploads.create",
 }
 """Operations and the permission that they ask for, where the name does not say it."""
 RPC = re.compile(r"aiplatform:([A-Z][a-z]+)([A-Z]\w+)")

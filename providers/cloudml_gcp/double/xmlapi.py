@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from cloudml_gcp.double import listing, reading
@@ -17,6 +18,7 @@ from cloudml_gcp.double.wire import Answer, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from cloudml_gcp.double.objects import Stored
     from cloudml_gcp.double.wire import Request
@@ -40,6 +42,11 @@ CODES = {
 }
 
 
+LISTED_AT_MOST = 1_000
+"""Uploads, or parts of one."""
+OF_UPLOADS = {"GET": "uploads.parts", "PUT": "uploads.part", "DELETE": "uploads.delete"}
+
+
 @dataclass(slots=True)
 class Multipart:
     """An upload in parts on its way."""
@@ -47,6 +54,7 @@ class Multipart:
     bucket: str
     name: str
     kind: str
+    begun: datetime
     parts: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -71,11 +79,12 @@ def read(_world: World, request: Request) -> Asked | None:
 def _operation(request: Request, name: str) -> str:
     said = request.parameters
     if not name:
-        return "objects.list" if request.verb in {"GET", "HEAD"} else "nothing"
+        lists = "uploads.list" if "uploads" in said else "objects.list"
+        return lists if request.verb in {"GET", "HEAD"} else "nothing"
     if "uploads" in said:
         return "uploads.start"
     if "uploadId" in said:
-        return {"PUT": "uploads.part", "DELETE": "uploads.delete"}.get(request.verb, "objects.insert")
+        return OF_UPLOADS.get(request.verb, "objects.insert")
     if request.verb == "PUT":
         return "objects.copy" if "x-goog-copy-source" in request.headers else "objects.insert"
     return {"DELETE": "objects.delete", "GET": "objects.get", "HEAD": "objects.get"}.get(request.verb, "nothing")
@@ -182,7 +191,7 @@ def _start(world: World, request: Request) -> Answer:
     bucket, name = _place(request)
     world.objects.bucket(bucket)
     number = uuid.uuid4().hex
-    world.multiparts[number] = Multipart(bucket, name, request.headers.get("content-type", ""))
+    world.multiparts[number] = Multipart(bucket, name, request.headers.get("content-type", ""), world.clock.now())
     inner = f"<Bucket>{escape(bucket)}</Bucket><Key>{escape(name)}</Key><UploadId>{number}</UploadId>"
     return _xml(f"<InitiateMultipartUploadResult {SPACE}>{inner}</InitiateMultipartUploadResult>")
 
@@ -192,6 +201,65 @@ def _upload(world: World, request: Request) -> Multipart:
     if found is None:
         raise Refused("NoSuchUpload", "The requested upload was not found.", status=404)
     return found
+
+
+def _uploads(world: World, request: Request) -> Answer:
+    """The uploads of a bucket that are not finished, by name."""
+    bucket, _ = _place(request)
+    world.objects.bucket(bucket)
+    said = request.parameters
+    after = (said.get("key-marker", ""), said.get("upload-id-marker", "\uffff"))
+    there = sorted((one.name, number) for number, one in list(world.multiparts.items()) if one.bucket == bucket)
+    rows = [row for row in there if row[0].startswith(said.get("prefix", "")) and row > after]
+    page = rows[: int(said.get("max-uploads") or LISTED_AT_MOST)]
+    cut = len(page) < len(rows)
+    following = (("NextKeyMarker", page[-1][0]), ("NextUploadIdMarker", page[-1][1])) if cut else ()
+    facts = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in following)
+    listed = "".join(
+        f"<Upload><Key>{escape(name)}</Key><UploadId>{number}</UploadId><StorageClass>STANDARD</StorageClass>"
+        f"<Initiated>{when(world.multiparts[number].begun)}</Initiated></Upload>"
+        for name, number in page
+    )
+    head = f"<Bucket>{escape(bucket)}</Bucket>{facts}<IsTruncated>{str(cut).lower()}</IsTruncated>"
+    return _xml(f"<ListMultipartUploadsResult {SPACE}>{head}{listed}</ListMultipartUploadsResult>")
+
+
+def _parts(world: World, request: Request) -> Answer:
+    """What has come of an upload."""
+    upload, said = _upload(world, request), request.parameters
+    rows = [row for row in sorted(upload.parts.items()) if row[0] > int(said.get("part-number-marker") or 0)]
+    page = rows[: int(said.get("max-parts") or LISTED_AT_MOST)]
+    cut = len(page) < len(rows)
+    following = f"<NextPartNumberMarker>{page[-1][0]}</NextPartNumberMarker>" if cut else ""
+    listed = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{_etag(part)}&quot;</ETag><Size>{len(part)}</Size></Part>"
+        for number, part in page
+    )
+    head = f"<Key>{escape(upload.name)}</Key>{following}<IsTruncated>{str(cut).lower()}</IsTruncated>"
+    return _xml(f"<ListPartsResult {SPACE}>{head}{listed}</ListPartsResult>")
+
+
+def _etag(part: bytes) -> str:
+    return hashlib.md5(part, usedforsecurity=False).hexdigest()
+
+
+def _wanted(upload: Multipart, document: bytes) -> list[bytes]:
+    """The parts that the end of an upload names.
+
+    Raises:
+        Refused: One of them has not come, or is another.
+    """
+    try:
+        named = [
+            (int(one.findtext("{*}PartNumber", "0")), one.findtext("{*}ETag", "").strip('"'))
+            for one in ET.fromstring(document).iterfind("{*}Part")  # noqa: S314  from the client of a test
+        ]
+    except ET.ParseError:
+        raise Refused("MalformedXML", "The XML you provided was not well-formed.", status=400) from None
+    parts = [upload.parts.get(number, b"") for number, _ in named]
+    if not parts or any(_etag(part) != etag for part, (_, etag) in zip(parts, named, strict=True)):
+        raise Refused("InvalidPart", "One or more of the specified parts could not be found.", status=400)
+    return parts
 
 
 def _part(world: World, request: Request) -> Answer:
@@ -212,7 +280,7 @@ def _complete(world: World, request: Request) -> Answer:
     if request.verb == "PUT":
         return _put(world, request)
     upload = _upload(world, request)
-    whole = b"".join(part for _, part in sorted(upload.parts.items()))
+    whole = b"".join(_wanted(upload, request.body))
     about = {"contentType": upload.kind or None}
     made = world.objects.put(upload.bucket, upload.name, whole, about, **_conditions(request))
     del world.multiparts[request.parameters["uploadId"]]
@@ -228,6 +296,8 @@ OPERATIONS: Mapping[str, Callable[[World, Request], Answer]] = {
     "objects.insert": _complete,
     "objects.list": _list,
     "uploads.delete": _abort,
+    "uploads.list": _uploads,
     "uploads.part": _part,
+    "uploads.parts": _parts,
     "uploads.start": _start,
 }

@@ -27,6 +27,12 @@ locals {
     },
   ]
 
+  # An interrupted upload of a large file is found again. IAM knows no prefix for the list.
+  unfinished_statements = [
+    { Sid = "FindUploads", Effect = "Allow", Action = "s3:ListBucketMultipartUploads", Resource = local.bucket_arn },
+    { Sid = "GoOnWithUploads", Effect = "Allow", Action = "s3:ListMultipartUploadParts", Resource = local.objects_arn },
+  ]
+
   instance_condition = { for key, value in {
     Condition = { "ForAllValues:StringEquals" = { "sagemaker:InstanceTypes" = var.compute.allowed_instance_types } }
   } : key => value if length(var.compute.allowed_instance_types) > 0 }
@@ -170,7 +176,7 @@ locals {
   ]
 
   adapter_statements = {
-    storage = local.storage_statements
+    storage = concat(local.storage_statements, local.unfinished_statements)
     jobs    = local.job_statements
     serving = local.serving_statements
     upkeep  = local.image_statements

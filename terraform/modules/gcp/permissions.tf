@@ -13,8 +13,9 @@ locals {
     ["serviceusage.services.use", "resourcemanager.projects.get", "cloudquotas.quotas.get"],
   )
 
-  # `cloudml provider check` looks at the bucket itself.
-  bucket_permissions = ["storage.buckets.get"]
+  # `cloudml provider check` looks at the bucket itself. An interrupted upload of a large file is found again; the list
+  # of uploads tells IAM no prefix, so the condition on objects would forbid it.
+  bucket_permissions = ["storage.buckets.get", "storage.multipartUploads.list"]
 
   # Cloud Scheduler starts a monitor's job, as an account that can do nothing else.
   scheduler_permissions = ["aiplatform.customJobs.create"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conforming import project_folder
+from large import sent_in_parts
 from sample import ENDPOINT, MODEL, TABLE, job, monitor, script
 
 from cloudml.client import Client
@@ -55,6 +56,7 @@ def life(tmp_path_factory) -> SimpleNamespace:
         clients = Clients(target.settings, endpoint=aws.url, credentials=(KEY, SECRET), sleep=aws.clock.sleep)
         there = provider(clients, Context(root=root, project="life"))
         live(Session(spec(), root, target, there))
+        sent_in_parts(clients.storage("s3://acme-ml/cloudml/life/parts"), root)
         left = [one["ModelPackageGroupName"] for one in clients.pages(GROUPS, {}, "ModelPackageGroupSummaryList")]
         lists = {one.parameters["Prefix"] for one in aws.requests if one.operation.startswith("ListObjects")}
         return SimpleNamespace(requests={one.name for one in aws.requests if not one.inside}, left=left, lists=lists)

@@ -18,6 +18,7 @@ from faulty import (
     project,
     resumes,
 )
+from large import sent_in_parts
 from sample import SETTINGS
 
 from cloudml.errors import (
@@ -195,6 +196,7 @@ def test_a_life_uses_the_permissions_that_are_listed_and_no_other_and_checking_f
     is_stopped(there.session)
     there.session.up()
     context = Context(root=there.session.root, project="faulty")
+    sent_in_parts(there.clients.storage("az://cloudml/cloudml/faulty/parts"), there.session.root)
     found = list(findings(there.clients, plugin.places(there.clients.settings, context)))
     there.session.down()
     assert {one.group for one in found} >= {"credentials", "workspace", "permissions", "storage", "identity"}

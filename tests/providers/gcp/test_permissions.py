@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from faulty import is_stopped
+from large import sent_in_parts
 from vertex_working import SETTINGS
 
 from cloudml.client import Client
@@ -99,6 +100,7 @@ def without_the_default_version(session: Session) -> None:
 
 def test_what_is_sent_is_granted_and_what_is_granted_is_sent(gcp: Double, tmp_path: Path) -> None:
     life(gcp, tmp_path)
+    sent_in_parts(clients(gcp).storage("gs://acme-ml/cloudml/life/parts"), tmp_path)
     used = {name for one in gcp.requests if not one.inside for name in permissions.actions_of(one.name)}
     granted = permissions.granted_to_caller(SETTINGS)
     assert used - granted == set()

@@ -155,6 +155,39 @@ def test_an_upload_in_parts_is_put_together(cloud, monkeypatch, large) -> None:
     assert not cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
 
 
+def test_boto3_lists_what_has_come_of_uploads(cloud) -> None:
+    def pages(operation, key, **said):
+        found = cloud.s3.get_paginator(operation).paginate(Bucket=BUCKET, PaginationConfig={"PageSize": 1}, **said)
+        return [one for page in found for one in page.get(key, ())]
+
+    begun = [
+        cloud.s3.create_multipart_upload(Bucket=BUCKET, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+        for key in ("unfinished é/b", "unfinished é/a", "unfinished é/a", "elsewhere")
+    ]
+    about = {"Bucket": BUCKET, "Key": "unfinished é/b", "UploadId": begun[0]}
+    sent = {
+        number: cloud.s3.upload_part(**about, PartNumber=number, Body=bytes(number), ChecksumAlgorithm="SHA256")
+        for number in (7, 2)
+    }
+    uploads = pages("list_multipart_uploads", "Uploads", Prefix="unfinished é/")
+    assert [one["Key"].rpartition("/")[2] for one in uploads] == ["a", "a", "b"]
+    assert {one["UploadId"] for one in uploads} == {*begun[:3]}
+    assert {one["ChecksumAlgorithm"] for one in uploads} == {"SHA256"}
+    found = pages("list_parts", "Parts", Key=about["Key"], UploadId=about["UploadId"])
+    assert [(one["PartNumber"], one["Size"]) for one in found] == [(2, 2), (7, 7)]
+    assert [(one["ETag"], one["ChecksumSHA256"]) for one in found] == [
+        (sent[number]["ETag"], sent[number]["ChecksumSHA256"]) for number in (2, 7)
+    ]
+    cloud.s3.abort_multipart_upload(**about)
+    whole = {"MultipartUpload": {"Parts": [{"PartNumber": 2, "ETag": sent[2]["ETag"]}]}}
+    for operation, said in (
+        ("list_parts", {}), ("abort_multipart_upload", {}), ("complete_multipart_upload", whole),
+        ("upload_part", {"PartNumber": 1, "Body": b"1"}),
+    ):  # fmt: skip
+        with pytest.raises(ClientError, match="NoSuchUpload"):
+            getattr(cloud.s3, operation)(**about, **said)
+
+
 def stored(cloud) -> Storage:
     return Storage(
         f"s3://{BUCKET}/pushed", region="eu-west-1", endpoint=cloud.aws.url, virtual_hosted_style_request=False,

@@ -19,6 +19,7 @@ from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings, ge
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import AzureStore
 
+from cloudml_azure import parts
 from cloudml_azure.double import identity
 from cloudml_azure.double.workspace import KEY
 
@@ -67,6 +68,32 @@ def test_obstore_sends_what_is_large_in_blocks(store, cloud):
     obstore.put(store, "big", content)
     assert cloud.get("big") == content
     assert "blob:PutBlockList" in {seen.name for seen in cloud.azure.requests}
+
+
+def test_microsofts_client_is_told_which_blocks_wait_and_commits_some_again(blobs):
+    blob = blobs.get_blob_client("in blocks")
+    with pytest.raises(ResourceNotFoundError):
+        blob.get_block_list("all")
+    for number in ("1", "2"):
+        blob.stage_block(number, number.encode() * 3)
+    committed, waiting = blob.get_block_list("all")
+    assert ([*committed], [(one.id, one.size) for one in waiting]) == ([], [("1", 3), ("2", 3)])
+    with pytest.raises(HttpResponseError, match="InvalidBlobOrBlock"):
+        blob.stage_block("longer", b"an id of another length")
+    blob.commit_block_list([BlobBlock("1"), BlobBlock("2")])
+    blob.stage_block("3", b"4444")
+    committed, waiting = blob.get_block_list("all")
+    assert ([one.id for one in committed], [one.id for one in waiting]) == (["1", "2"], ["3"])
+    blob.commit_block_list([BlobBlock("3"), BlobBlock("2")])
+    assert blob.download_blob().readall() == b"4444222"
+    assert [(one.id, one.size) for one in blob.get_block_list("committed")[0]] == [("3", 4), ("2", 3)]
+    assert blob.get_block_list("uncommitted")[1] == []
+
+
+def test_our_blocks_may_wait_beside_those_of_obstore(store, cloud):
+    obstore.put(store, "beside", bytes(12 << 20), chunk_size=5 << 20)
+    ids = {seen.query["blockid"] for seen in cloud.azure.requests if seen.operation == "PutBlock"}
+    assert {len(one) for one in ids} == {len(parts.block_id(1, parts.digest(b"")))}
 
 
 def test_microsofts_client_keeps_metadata_and_content_settings(blobs):

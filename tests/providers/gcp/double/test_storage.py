@@ -7,8 +7,12 @@ import json
 import os
 from pathlib import Path
 
+import botocore.session
 import obstore
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -215,6 +219,37 @@ def test_googles_client_sends_a_file_in_parts_at_once(bucket, tmp_path):
         str(tmp_path / "large"), bucket.blob("parts"), chunk_size=1 << 19, worker_type=transfer_manager.THREAD
     )
     assert bucket.blob("parts").download_as_bytes(retry=None) == LARGE
+
+
+def test_a_client_of_s3_lists_what_has_come_of_uploads(shared):
+    """Google's own has no words for it; its documents are those of S3."""
+    session = botocore.session.get_session()
+    quiet = Config(
+        signature_version=UNSIGNED, s3={"addressing_style": "path"}, request_checksum_calculation="when_required"
+    )
+    s3 = session.create_client("s3", region_name="auto", endpoint_url=shared.gcp.url, config=quiet)
+
+    def pages(operation, key, **said):
+        found = s3.get_paginator(operation).paginate(Bucket=BUCKET, PaginationConfig={"PageSize": 1}, **said)
+        return [one for page in found for one in page.get(key, ())]
+
+    begun = [
+        s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+        for key in ("unfinished é/b", "unfinished é/a", "unfinished é/a", "elsewhere")
+    ]
+    about = {"Bucket": BUCKET, "Key": "unfinished é/b", "UploadId": begun[0]}
+    tags = {number: s3.upload_part(**about, PartNumber=number, Body=bytes(number))["ETag"] for number in (7, 2)}
+    uploads = pages("list_multipart_uploads", "Uploads", Prefix="unfinished é/")
+    assert [one["Key"].rpartition("/")[2] for one in uploads] == ["a", "a", "b"]
+    assert {one["UploadId"] for one in uploads} == {*begun[:3]}
+    found = pages("list_parts", "Parts", Key=about["Key"], UploadId=about["UploadId"])
+    assert [(one["PartNumber"], one["Size"], one["ETag"]) for one in found] == [(2, 2, tags[2]), (7, 7, tags[7])]
+    with pytest.raises(ClientError, match="InvalidPart"):
+        s3.complete_multipart_upload(**about, MultipartUpload={"Parts": [{"PartNumber": 2, "ETag": tags[7]}]})
+    s3.complete_multipart_upload(**about, MultipartUpload={"Parts": [{"PartNumber": 2, "ETag": tags[2]}]})
+    assert s3.get_object(Bucket=BUCKET, Key=about["Key"])["Body"].read() == bytes(2)
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        s3.list_parts(**about)
 
 
 def test_a_copy_has_the_checksums_of_its_original(bucket, store):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+import vertex_clients as vertex
 from google.auth.credentials import AnonymousCredentials
-from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
-from google.cloud.aiplatform_v1.types import JobState as Theirs
 from vertex_cloud import IMAGE
 from vertex_working import PLACES, SETTINGS, identity, job
 
@@ -50,7 +49,7 @@ def ours(gcp, tmp_path):
 @pytest.fixture
 def theirs(gcp):
     options = {"api_endpoint": gcp.url}
-    return JobServiceClient(credentials=AnonymousCredentials(), transport="rest", client_options=options)
+    return vertex.JobServiceClient(credentials=AnonymousCredentials(), transport="rest", client_options=options)
 
 
 def test_a_job_of_the_official_client_is_listed_by_its_label_described_read_and_removed(gcp, ours, theirs) -> None:
@@ -60,7 +59,7 @@ def test_a_job_of_the_official_client_is_listed_by_its_label_described_read_and_
         "labels": {"cloudml-project": "flights"},
     }
     made = theirs.create_custom_job(parent=PARENT, custom_job=wanted)
-    while theirs.get_custom_job(name=made.name).state <= Theirs.JOB_STATE_RUNNING:
+    while theirs.get_custom_job(name=made.name).state <= vertex.JobState.JOB_STATE_RUNNING:
         gcp.clock.sleep(30)
     (listed,) = ours.jobs.list("flights")
     number = made.name.rpartition("/")[2]
@@ -77,7 +76,7 @@ def test_a_job_of_cloudml_is_listed_and_described_by_the_official_client(gcp, ou
     started = ours.jobs.create(resource, SILENT)
     Waiter(5.0, 30.0, gcp.clock.sleep).until_over(ours.jobs.get, started.name)
     (seen,) = theirs.list_custom_jobs(request={"parent": PARENT, "filter": "labels.cloudml-project=flights"})
-    assert (seen.display_name, seen.state) == (started.name, Theirs.JOB_STATE_SUCCEEDED)
+    assert (seen.display_name, seen.state) == (started.name, vertex.JobState.JOB_STATE_SUCCEEDED)
     assert seen.job_spec.base_output_directory.output_uri_prefix.startswith(PLACES.root)
 
 

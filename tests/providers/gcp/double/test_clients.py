@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import grpc
 import pytest
+import vertex_clients as vertex
 from google.api import httpbody_pb2
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud.aiplatform_v1.services.endpoint_service import EndpointServiceClient
-from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
-from google.cloud.aiplatform_v1.services.model_service import ModelServiceClient
-from google.cloud.aiplatform_v1.services.prediction_service import PredictionServiceClient
-from google.cloud.aiplatform_v1.types import JobState
 from google.protobuf import field_mask_pb2
 from vertex_cloud import IMAGE, PARENT, SERVER
 
@@ -61,16 +57,20 @@ def official(cloud, request):
 
 
 def test_a_job_is_made_listed_cancelled_and_deleted(official):
-    jobs = official.client(JobServiceClient)
+    jobs = official.client(vertex.JobServiceClient)
     made = jobs.create_custom_job(parent=PARENT, custom_job=JOB)
-    assert made.state == JobState.JOB_STATE_PENDING
+    assert made.state == vertex.JobState.JOB_STATE_PENDING
     look = lambda: jobs.get_custom_job(name=made.name).state  # noqa: E731
-    assert official.cloud.until(look, lambda state: state > JobState.JOB_STATE_RUNNING) == JobState.JOB_STATE_SUCCEEDED
+    assert (
+        official.cloud.until(look, lambda state: state > vertex.JobState.JOB_STATE_RUNNING)
+        == vertex.JobState.JOB_STATE_SUCCEEDED
+    )
     assert official.cloud.printed({"name": made.name}) == ["official"]
     second = jobs.create_custom_job(parent=PARENT, custom_job=JOB)
     jobs.cancel_custom_job(name=second.name)
     official.cloud.until(
-        lambda: jobs.get_custom_job(name=second.name).state, lambda state: state == JobState.JOB_STATE_CANCELLED
+        lambda: jobs.get_custom_job(name=second.name).state,
+        lambda state: state == vertex.JobState.JOB_STATE_CANCELLED,
     )
     listed = jobs.list_custom_jobs(request={"parent": PARENT, "filter": "labels.made=officially", "page_size": 1})
     assert [one.name for one in listed] == [second.name, made.name]
@@ -80,7 +80,10 @@ def test_a_job_is_made_listed_cancelled_and_deleted(official):
 
 
 def test_a_model_is_served(official):
-    models, endpoints = official.client(ModelServiceClient), official.client(EndpointServiceClient)
+    models, endpoints = (
+        official.client(vertex.ModelServiceClient),
+        official.client(vertex.EndpointServiceClient),
+    )
     uploaded = official.done(
         models.upload_model(parent=PARENT, model={"display_name": "m", "container_spec": CONTAINER})
     )
@@ -95,7 +98,7 @@ def test_a_model_is_served(official):
             traffic_split={"0": 100},
         )
     ).deployed_model
-    predictions = official.client(PredictionServiceClient)
+    predictions = official.client(vertex.PredictionServiceClient)
     answer = predictions.predict(endpoint=endpoint.name, instances=[1, 2.5])
     assert (list(answer.predictions), answer.deployed_model_id) == ([2, 5], deployed.id)
     with pytest.raises(exceptions.BadRequest if official.transport == "rest" else exceptions.FailedPrecondition):
@@ -111,7 +114,7 @@ def test_a_model_is_served(official):
 
 
 def test_what_is_wrong_is_told_with_its_details(official):
-    jobs = official.client(JobServiceClient)
+    jobs = official.client(vertex.JobServiceClient)
     with pytest.raises(exceptions.BadRequest) as found:
         jobs.create_custom_job(parent=PARENT, custom_job={"display_name": "x"})
     assert "Field: custom_job.job_spec; Message: Required" in found.value.message
@@ -125,7 +128,7 @@ def test_what_is_wrong_is_told_with_its_details(official):
 
 def test_an_operation_that_fails_raises_what_it_says(official):
     official.cloud.gcp.faults.domain("operation", "CreateEndpoint", code="RESOURCE_EXHAUSTED", message="none left")
-    endpoints = official.client(EndpointServiceClient)
+    endpoints = official.client(vertex.EndpointServiceClient)
     with pytest.raises(exceptions.GoogleAPICallError, match="none left"):
         official.done(endpoints.create_endpoint(parent=PARENT, endpoint={"display_name": "e"}))
 
@@ -134,14 +137,14 @@ def test_raw_bytes_pass_over_grpc(cloud):
     official = Official(cloud, "grpc")
     endpoint = cloud.served()
     body = httpbody_pb2.HttpBody(content_type="x/y", data=b"raw \xff")
-    answer = official.client(PredictionServiceClient).raw_predict(endpoint=endpoint, http_body=body)
+    answer = official.client(vertex.PredictionServiceClient).raw_predict(endpoint=endpoint, http_body=body)
     assert (answer.data, answer.content_type) == (b"\xff war", "text/plain")
     official.close()
 
 
 def test_answers_are_lost_over_grpc_too(cloud):
     official = Official(cloud, "grpc")
-    jobs = official.client(JobServiceClient)
+    jobs = official.client(vertex.JobServiceClient)
     for kind, error in (("lose", exceptions.ServiceUnavailable), ("hold", exceptions.DeadlineExceeded)):
         cloud.gcp.faults.happen(kind, "aiplatform:CreateCustomJob")
         with pytest.raises(error):

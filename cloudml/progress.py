@@ -58,11 +58,15 @@ class Meter:
 
 
 class Once:
-    """A meter's view of one content that may have to be read again: each of its bytes counts once."""
+    """A meter's view of one content that may have to be read again: each of its bytes counts once.
+
+    Threads may share it, and each reading.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._told = 0
+        self._lock = Lock()
 
     def again(self) -> Callable[[int], None]:
         """Counts the bytes of a reading from the beginning."""
@@ -70,16 +74,21 @@ class Once:
 
         def add(count: int) -> None:
             nonlocal at
-            at += count
-            self._reach(at)
+            with self._lock:
+                at += count
+                new = self._reached(at)
+            self._meter.add(new)
 
         return add
 
     def all(self, size: int) -> None:
         """All of its *size* bytes are there, whoever has brought them."""
-        self._reach(size)
+        with self._lock:
+            new = self._reached(size)
+        self._meter.add(new)
 
-    def _reach(self, at: int) -> None:
+    def _reached(self, at: int) -> int:
+        """How many bytes have not counted yet, up to there."""
         new = max(0, at - self._told)
         self._told += new
-        self._meter.add(new)
+        return new

@@ -6,13 +6,15 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
 from cloudml.progress import Once
 from cloudml.storage import files, parts
-from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read
+from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at
 from cloudml.storage.failures import translated
 from cloudml.storage.pulling import Source, ranges
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from cloudml.progress import Meter
     from cloudml.storage.manifest import Entry
-    from cloudml.storage.parts import Uploads
+    from cloudml.storage.parts import Bytes, Uploads
     from cloudml.storage.store import Storage
 
 WHOLE_BYTES = 8 << 20
@@ -138,9 +140,7 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
 
 
 def _put_resumed(storage: Storage, uploads: Uploads, path: str, entry: Entry, once: Once) -> int:
-    def content() -> Iterator[bytes]:
-        return _verified(entry, once.again(), parts.part_bytes(entry.size))
-
+    content = (_Untouched if _untouched(entry) else _Verified)(entry, once)
     sent = parts.send(uploads, path, content, entry.size, lambda: has(storage, entry.digest, entry.size))
     once.all(entry.size)
     return sent
@@ -182,6 +182,57 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
             file.replace(target)
     protect(storage, path)
     return new
+
+
+@dataclass(frozen=True, slots=True)
+class _Untouched:
+    """A file whose digest was reckoned, and that nobody has touched since: parts are read where they are sent."""
+
+    entry: Entry
+    once: Once
+
+    @property
+    def ahead(self) -> int:
+        """Of what waits nothing is in memory: whoever is free takes the next part, whichever is not through yet."""
+        return 4 * parts.AT_ONCE
+
+    def pieces(self) -> Iterator[Callable[[], Bytes]]:
+        size, count = parts.part_bytes(self.entry.size), self.once.again()
+        return (partial(self._part, place, size, count) for place in range(0, self.entry.size, size))
+
+    def _part(self, place: int, size: int, count: Callable[[int], None]) -> bytes:
+        piece = read_at(self.entry.source, place, size)
+        count(len(piece))
+        return piece
+
+    def check(self) -> None:
+        if not _untouched(self.entry):
+            raise changed(self.entry.source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """Any other file: it is read in order, and its digest reckoned on the way."""
+
+    entry: Entry
+    once: Once
+
+    @property
+    def ahead(self) -> int:
+        """What waits is in memory."""
+        return parts.AT_ONCE
+
+    def pieces(self) -> Iterator[Callable[[], Bytes]]:
+        size = parts.part_bytes(self.entry.size)
+        for piece in parts.cut(_verified(self.entry, self.once.again(), size), size):
+            yield partial(_the, piece)
+
+    def check(self) -> None:
+        """It was checked when its end was read."""
+
+
+def _the(piece: Bytes) -> Bytes:
+    return piece
 
 
 def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = 0) -> Iterator[bytes]:

@@ -83,6 +83,23 @@ def read(path: str, piece_bytes: int = 0) -> Iterator[bytes]:
         raise changed(path)
 
 
+def read_at(path: str, place: int, size: int) -> bytes:
+    """So many bytes of a file from a place on; fewer at its end.
+
+    Raises:
+        SpecError: It cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            file.seek(place)
+            found = file.read(size)
+            while len(found) < size and (more := file.read(size - len(found))):
+                found += more
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return found
+
+
 def sha256(path: str, size: int, count: Callable[[int], None] | None = None) -> str:
     """The digest, in hexadecimal, of a file of *size* bytes that does not change; *count* hears of each piece.
 

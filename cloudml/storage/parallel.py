@@ -37,9 +37,18 @@ def each(
         return [future.result() for future in futures]
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int) -> Iterator[Result]:
-    """Results in the order of *items*, each as soon as it is there; so many pieces of work are under way or wait."""
-    with ThreadPoolExecutor(ahead) as pool:
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int, workers: int = 0
+) -> Iterator[Result]:
+    """Results in the order of *items*, each as soon as it is there.
+
+    Args:
+        work: What is to be done with each.
+        items: Taken as there is room for them.
+        ahead: So many pieces of work are under way, or wait for a worker or for their turn.
+        workers: So many are under way at most; 0 for all of them.
+    """
+    with ThreadPoolExecutor(workers or ahead) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
             for item in items:

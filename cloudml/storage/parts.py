@@ -71,6 +71,27 @@ class Part:
     digest: str = ""
 
 
+class Content(Protocol):
+    """What is sent; it can be read again from its beginning."""
+
+    @property
+    def ahead(self) -> int:
+        """How many parts may be on their way or wait for it."""
+        ...
+
+    def pieces(self) -> Iterable[Callable[[], Bytes]]:
+        """Every part in order, each read when it is called for, in any thread."""
+        ...
+
+    def check(self) -> None:
+        """Now that all of it was read: was it what it should be?
+
+        Raises:
+            SpecError: It was not.
+        """
+        ...
+
+
 class Uploads(Protocol):
     """The part protocol of one store; threads share it. Every method but `holds` asks the store.
 
@@ -147,9 +168,7 @@ def fitting(there: Mapping[int, Part], wanted: Sequence[int]) -> dict[int, Part]
     }
 
 
-def send(
-    uploads: Uploads, path: str, content: Callable[[], Iterable[bytes]], size: int, arrived: Callable[[], bool]
-) -> int:
+def send(uploads: Uploads, path: str, content: Content, size: int, arrived: Callable[[], bool]) -> int:
     """Make the object *path* of *content*; how many bytes were sent for it.
 
     Two at once may share an upload. Who is slower is told that it is not there, and finds the object.
@@ -157,7 +176,7 @@ def send(
     Args:
         uploads: The store's.
         path: Below the storage's root.
-        content: Gives the content from its beginning, and raises where it is not what it should be.
+        content: What the object shall be.
         size: Of the content, in bytes.
         arrived: Whether the object is there as it should be.
 
@@ -170,7 +189,7 @@ def send(
         upload, there = _begun(uploads, path, sizes(size))
         sending = _Sending(uploads, upload, there)
         try:
-            sending.all(cut(content(), part_bytes(size)))
+            sending.all(content)
             return sent + sending.sent
         except NotFoundError:
             sent += sending.sent
@@ -217,16 +236,18 @@ class _Sending:
         self._uploads, self._upload, self._there = uploads, upload, there
         self.sent = 0
 
-    def all(self, pieces: Iterable[Bytes]) -> None:
+    def all(self, content: Content) -> None:
         """Bring every part, and complete the upload."""
         parts = []
-        for part, sent in in_order(self._bring, enumerate(pieces, 1), ahead=AT_ONCE):
+        for part, sent in in_order(self._bring, enumerate(content.pieces(), 1), ahead=content.ahead, workers=AT_ONCE):
             parts.append(part)
             self.sent += sent
+        content.check()
         self._uploads.complete(self._upload, parts)
 
-    def _bring(self, numbered: tuple[int, Bytes]) -> tuple[Part, int]:
-        number, piece = numbered
+    def _bring(self, numbered: tuple[int, Callable[[], Bytes]]) -> tuple[Part, int]:
+        number, read = numbered
+        piece = read()
         there = self._there.get(number)
         if there is not None and there.size == len(piece) and self._uploads.holds(there, piece):
             return there, 0

@@ -108,8 +108,23 @@ def kept(monkeypatch):
     return Kept()
 
 
+class Held:
+    """A content in memory."""
+
+    ahead = 2
+
+    def __init__(self, content):
+        self.content = content
+
+    def pieces(self):
+        return (lambda piece=piece: piece for piece in parts.cut([self.content], PIECE))
+
+    def check(self):
+        pass
+
+
 def send(kept, content=CONTENT, arrived=lambda: False):
-    return parts.send(kept, "a", lambda: iter([content]), len(content), arrived)
+    return parts.send(kept, "a", Held(content), len(content), arrived)
 
 
 def test_of_several_uploads_the_one_is_gone_on_with_of_which_most_has_come(kept):

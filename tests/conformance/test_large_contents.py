@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,11 @@ from cloudml.errors import PermissionDeniedError, SpecError
 from cloudml.seam import Context
 from cloudml.specs import ProjectSpec
 from cloudml.storage import blobs, parts, scan
+from cloudml.storage.digests import mark
 from cloudml.targets import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from cloudml.storage import Storage
 
 PART = 64 << 10
@@ -206,6 +206,33 @@ def test_a_file_that_changed_since_is_reported_and_what_was_sent_of_it_is_no_par
     assert not there.storage.exists(blobs.blob(manifest.entries[0].digest))
     there.storage.push(there.lay(content=content), "d")
     assert there.holds(manifest, content)
+
+
+def known(manifest: Any) -> Any:
+    """The manifest as the scan of a file makes it that nobody has touched for a while."""
+    (one,) = manifest.entries
+    return replace(manifest, entries=(replace(one, mark=mark(Path(one.source).stat())),))
+
+
+def test_of_a_file_that_nobody_has_touched_the_missing_parts_are_sent_too(there) -> None:
+    manifest = known(there.lay())
+    there.interrupt(manifest, after=2)
+    onlooker = Onlooker()
+    with there.counting() as sent:
+        assert there.storage.push(manifest, "d", onlooker).bytes == SIZE - 2 * PART
+    assert sent == [3, 4, 5]
+    assert (onlooker.seen[-1], there.holds(manifest, there.content())) == (SIZE, True)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_file_that_changes_while_it_is_sent_makes_no_blob(there, touched: bool) -> None:
+    manifest = there.lay() if touched else known(there.lay())
+    there.double.faults.happen(
+        "lose", there.words.put, first=2, then=lambda: (there.folder / "a").write_bytes(os.urandom(SIZE))
+    )
+    with pytest.raises(SpecError, match="changed while it was read"):
+        there.storage.push(manifest, "d")
+    assert not there.storage.exists(blobs.blob(manifest.entries[0].digest))
 
 
 def test_a_part_counts_only_if_it_is_the_same_bytes(there) -> None:

@@ -26,6 +26,7 @@ from cloudml.targets import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
     from cloudml.storage import Storage
 
 PART = 64 << 10

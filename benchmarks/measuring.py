@@ -122,6 +122,7 @@ class Spent:
 
 WATCH = """
 import json, os, sys, time
+os.set_inheritable(int(sys.argv[1]), False)
 began = time.perf_counter()
 pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(pid, 0)

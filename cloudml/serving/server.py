@@ -78,10 +78,10 @@ def serve(config: ServerConfig, ready: Callable[[], Any] | None = None) -> int:
     service = Service(config)
     if config.fd is not None and not _loaded(service):
         return FAILED
-    server = made(service)
+    server, listener = made(service), opened(config)  # and it says so before anything can be said of the model
     if config.fd is None:
         threading.Thread(target=_load_beside, args=(service, server), name="load", daemon=True).start()
-    return run(server, service, opened(config), ready)
+    return run(server, service, listener, ready)
 
 
 def run(server: Server, service: Service, listener: socket.socket, ready: Callable[[], Any] | None) -> int:

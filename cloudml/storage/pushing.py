@@ -69,10 +69,12 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
     if there:
         storage.remove([f"{prefix}.json"])
     placed = {entry.path: entry.digest for entry in there[1].entries} if there else {}
-    others = left_over(storage, prefix, manifest)
+    others = left_over(storage, prefix, manifest, there[1] if there else None)
     contents = by_content(manifest)
     sender = Sender(storage, prefix, placed, meter, known(storage, contents, placed))
-    sent = each(sender.send, contents, workers=storage.workers, stop=meter.stop)
+    wanting = [same for same in contents if missing(same, placed)]
+    sent = [sender.send(same) for same in contents if not missing(same, placed)]  # nothing to wait for: no threads
+    sent += each(sender.send, wanting, workers=storage.workers, stop=meter.stop)
     if others:
         storage.remove(others)
     entries = tuple(entry for one in sent for entry in one.entries)
@@ -105,9 +107,14 @@ def summary(sent: list[Sent]) -> Pushed:
     )
 
 
-def left_over(storage: Storage, prefix: str, manifest: Manifest) -> list[str]:
-    """What earlier pushes left below *prefix* that is no part of *manifest*."""
+def left_over(storage: Storage, prefix: str, manifest: Manifest, before: Manifest | None) -> list[str]:
+    """What earlier pushes left below *prefix* that is no part of *manifest*.
+
+    Where a manifest was, that of *before*, the folder held its files and nothing else: it need not be listed.
+    """
     wanted = {f"{prefix}/{entry.path}" for entry in manifest.entries}
+    if before:
+        return [path for entry in before.entries if (path := f"{prefix}/{entry.path}") not in wanted]
     return [listed.path for listed in storage.list(prefix) if listed.path not in wanted]
 
 

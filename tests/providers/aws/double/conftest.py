@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from pathlib import Path
 
 import boto3
 import botocore.session
 import pytest
 from botocore.config import Config
+from leftovers import left_over
 
 from cloudml_aws.double import double
 
@@ -214,23 +213,3 @@ def cloud():
         yield Cloud(aws)
     assert not left_over()
     assert not folder.exists()
-
-
-def left_over():
-    """Processes and threads of doubles that are still there."""
-    keepers = [pid for pid in children() if b"keeper.py" in command(pid)]
-    threads = [one.name for one in threading.enumerate() if one.name.startswith("double-")]
-    return keepers + threads
-
-
-def children():
-    path = Path(f"/proc/self/task/{threading.main_thread().native_id}/children")
-    found = Path("/proc/self/task").glob("*/children") if path.exists() else []
-    return [pid for one in found for pid in one.read_text().split()]
-
-
-def command(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from pathlib import Path
 
 import pytest
 from azure.core import PipelineClient
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest
+from leftovers import left_over
 
 from cloudml_azure.double import double
 
@@ -208,22 +207,3 @@ def cloud():
         yield Cloud(azure)
     assert not left_over()
     assert not folder.exists()
-
-
-def left_over():
-    """Processes and threads of doubles that are still there."""
-    keepers = [pid for pid in children() if b"keeper.py" in command(pid)]
-    threads = [one.name for one in threading.enumerate() if one.name.startswith("double-") and one.is_alive()]
-    return keepers + threads
-
-
-def children():
-    found = Path("/proc/self/task").glob("*/children")
-    return [pid for one in found for pid in one.read_text().split()]
-
-
-def command(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

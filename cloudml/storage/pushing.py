@@ -70,10 +70,13 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
         storage.remove([f"{prefix}.json"])
     placed = {entry.path: entry.digest for entry in there[1].entries} if there else {}
     others = left_over(storage, prefix, manifest, there[1] if there else None)
-    contents = by_content(manifest)
-    sender = Sender(storage, prefix, placed, meter, known(storage, contents, placed))
-    wanting = [same for same in contents if missing(same, placed)]
-    sent = [sender.send(same) for same in contents if not missing(same, placed)]  # nothing to wait for: no threads
+    settled: list[tuple[Entry, ...]] = []
+    wanting: list[tuple[Entry, ...]] = []
+    for same in by_content(manifest):
+        (wanting if missing(same, placed) else settled).append(same)
+    meter.add(sum(entry.size for same in settled for entry in same))
+    sender = Sender(storage, prefix, placed, meter, known(storage, wanting))
+    sent = [Sent(same, uploaded=None, copied=0) for same in settled]
     sent += each(sender.send, wanting, workers=storage.workers, stop=meter.stop)
     if others:
         storage.remove(others)
@@ -82,9 +85,9 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
     return summary(sent)
 
 
-def known(storage: Storage, contents: list[tuple[Entry, ...]], placed: Mapping[str, str]) -> Mapping[str, int] | None:
+def known(storage: Storage, wanting: list[tuple[Entry, ...]]) -> Mapping[str, int] | None:
     """What is known of the store's blobs before anything is sent, as `blobs.sizes`."""
-    return blobs.sizes(storage, [same[0] for same in contents if not same[0].remote and missing(same, placed)])
+    return blobs.sizes(storage, [same[0] for same in wanting if not same[0].remote])
 
 
 def missing(same: tuple[Entry, ...], placed: Mapping[str, str]) -> list[Entry]:
@@ -137,9 +140,6 @@ class Sender:
 
     def send(self, entries: tuple[Entry, ...]) -> Sent:
         """Bring one content, and give it its names."""
-        if not missing(entries, self.placed):
-            self.meter.add(sum(entry.size for entry in entries))
-            return Sent(entries, uploaded=None, copied=0)
         with self.room.of(blobs.room(self.storage, entries[0].size)):
             if entries[0].remote:
                 entries, uploaded = origins.bring(self.storage, entries, self.meter)

@@ -16,7 +16,7 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,22 +112,14 @@ def start(module: str, *arguments: str, folder: Path, log: Path, blocked: Sequen
     """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", module, *arguments],
-            marked_environment(os.environ, folder),
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, descriptor, 1),
-                (os.POSIX_SPAWN_DUP2, descriptor, 2),
-            ],
-            setsid=True,
-            setsigmask=blocked,
-            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
-        )
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, descriptor, 1),
+            (os.POSIX_SPAWN_DUP2, descriptor, 2),
+        ]
+        pid = _spawn([module, *arguments], marked_environment(os.environ, folder), files, blocked)
     finally:
         os.close(descriptor)
-    _started.add(pid)
     return identity(pid)
 
 
@@ -139,24 +131,34 @@ def start_piped(module: str) -> tuple[int, int]:
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
     try:
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", module],
-            {**os.environ, MARK: os.environ.get(MARK, "") + os.sep * MARK_BYTES},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, theirs_in, 0),
-                (os.POSIX_SPAWN_DUP2, theirs_out, 1),
-                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-            ],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
-        )
+        roomy = {**os.environ, MARK: os.environ.get(MARK, "") + os.sep * MARK_BYTES}
+        files = [
+            (os.POSIX_SPAWN_DUP2, theirs_in, 0),
+            (os.POSIX_SPAWN_DUP2, theirs_out, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ]
+        _spawn([module], roomy, files)
     finally:
         os.close(theirs_in)
         os.close(theirs_out)
-    _started.add(pid)
     return ours_out, ours_in
+
+
+def _spawn(
+    words: Sequence[str], environment: Mapping[str, str], files: Sequence[tuple[Any, ...]], blocked: Sequence[int] = ()
+) -> int:
+    """Start ``python -m`` with those *words* in a session of its own; its number."""
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-m", *words],
+        environment,
+        file_actions=files,
+        setsid=True,
+        setsigmask=blocked,
+        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    )
+    _started.add(pid)
+    return pid
 
 
 def fork(work: Callable[[], int], *, lives_on: bool = False) -> int:

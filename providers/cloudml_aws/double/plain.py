@@ -211,9 +211,9 @@ def _made(backend: Any, bucket: Any, name: str, pieces: list[Any], **said: Any) 
 
 
 def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, _name: str) -> Answer | None:
-    query = parse_qs(environ["QUERY_STRING"])
+    query = _query(environ)
     checksum = _checksum(environ)
-    upload, number = query["uploadId"][0], query["partNumber"][0]
+    upload, number = query["uploadId"], query["partNumber"]
     if upload not in bucket.multiparts:
         return _no_upload()
     if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ:
@@ -243,7 +243,7 @@ def _query(environ: Mapping[str, Any]) -> dict[str, str]:
 
 def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
     """Put a large upload together without holding it in memory; moto does it with small ones."""
-    upload = bucket.multiparts.get(parse_qs(environ["QUERY_STRING"])["uploadId"][0])
+    upload = bucket.multiparts.get(_query(environ)["uploadId"])
     if upload is None:
         return _no_upload()
     text = body.decode("utf-8", "replace")
@@ -281,7 +281,7 @@ def _whole(upload: Any, wanted: list[tuple[int, str]]) -> bool:
 
 def _list(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _name: str) -> Answer | None:
     """A page of names; moto chooses what is on it, and gives the token of the next."""
-    query = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    query = _query(environ)
     most, coding, token = query.get("max-keys", "1000"), query.get("encoding-type"), query.get("continuation-token")
     unknown = token is not None and token not in backend._pagination_tokens  # noqa: SLF001
     if query["list-type"] != "2" or not (most.isascii() and most.isdigit()) or coding not in {None, "url"} or unknown:

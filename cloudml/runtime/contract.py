@@ -12,6 +12,10 @@ from typing import Any, Mapping, NamedTuple
 
 PROVIDER = "CLOUDML_PROVIDER"
 FAILURE_CHARACTERS = 1024  # what SageMaker keeps of /opt/ml/output/failure as FailureReason
+HEALTH, PREDICT, PORT = "/health", "/predict", "8080"
+"""Where a model answers in Vertex AI's serving container; its deployment says these, its variables may say others."""
+ACCEPT = "accept"
+"""The parameter of a content type that says what is wanted, since Vertex AI passes no other header on."""
 
 
 class NotAPathError(ValueError):

@@ -20,7 +20,7 @@ from cloudml.errors import (
     UnavailableError,
 )
 from cloudml.runtime.answering import CODES
-from cloudml.runtime.shims.vertex import ACCEPT
+from cloudml.runtime.contract import ACCEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml import shipping
 from cloudml.clouds import models
-from cloudml.runtime.shims.vertex import HEALTH, PORT, PREDICT
+from cloudml.runtime.contract import HEALTH, PORT, PREDICT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Sequence, Tuple
 from urllib.parse import unquote
 
 from cloudml.runtime import adapters, answering, codec, requirements
+from cloudml.runtime.contract import ACCEPT, HEALTH, PORT, PREDICT
 from cloudml.runtime.shims.gcs import Objects
 
 if TYPE_CHECKING:
@@ -37,15 +38,12 @@ if TYPE_CHECKING:
 
     from cloudml.runtime.model import Model
 
-HEALTH, PREDICT, PORT = "/health", "/predict", "8080"
 CAPTURE_S = 1.0
 """So long a file of records waits for more after its first."""
 ROWS = 1000
 WAITING = 10000
 """So many requests may wait to be recorded; what comes beyond is not."""
 LINES = "application/jsonl"
-ACCEPT = "accept"
-"""The parameter of a content type that says what is wanted, since Vertex AI passes no other header on."""
 
 
 class Recorded(NamedTuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cloudml.errors import CloudMLError
 from cloudml.profile.analysis import analyse
+from cloudml.profile.arrow import without_pandas
 from cloudml.profile.report import State
 
 _VIOLATED = 3
@@ -38,4 +39,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with without_pandas():
+        sys.exit(main(sys.argv[1:]))

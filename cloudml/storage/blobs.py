@@ -131,7 +131,7 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
     content = _verified(entry, meter.add)
     with translated(storage.uri(path)):
         if storage.folder:
-            files.write(storage.folder, path, content, only_new=new)
+            files.write(storage.folder, path, content, only_new=new, mode=READ_ONLY)
         elif entry.size <= WHOLE_BYTES:
             _put_whole(storage, path, b"".join(content), new=new)
         else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 STAGING = "staging"
 OURS = "new-"
 """How the names in it begin that are written here."""
+WRITABLE = 0o666
 
 
-def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool) -> None:
+def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool, mode: int = WRITABLE) -> None:
     """Give *path* below *folder* that content.
+
+    Args:
+        folder: The store's.
+        path: The file's name in it.
+        content: Pieces.
+        only_new: Do not take the place of a file.
+        mode: Who may read and write it, of those whom the process lets.
 
     Raises:
         FileExistsError: Something is there and *only_new* was asked; of several at once, one succeeds.
@@ -31,8 +40,7 @@ def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool) 
     target = folder / path
     while True:
         staged = folder / STAGING / f"{OURS}{uuid4().hex}"
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError), staged.open("xb") as file:
+        with suppress(FileNotFoundError), _new(staged, mode) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _same(file.fileno(), staged):
                 continue  # taken for litter between the two lines above
@@ -45,20 +53,36 @@ def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool) 
             return
 
 
+def _new(path: Path, mode: int) -> BinaryIO:
+    """A new file to write to, in a folder that is made where there is none: not asked for before, as it mostly is."""
+    opener = partial(os.open, mode=mode)
+    with suppress(FileNotFoundError):
+        return open(path, "xb", opener=opener)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "xb", opener=opener)
+
+
 def _same(descriptor: int, path: Path) -> bool:
     """Whether the open file still has that name."""
     return os.fstat(descriptor).st_ino == path.stat().st_ino
 
 
 def _name(staged: Path, target: Path, *, only_new: bool) -> None:
-    """Give a whole file its name, in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Give a whole file its name, in one step; *target*'s folder may have to be made."""
+    try:
+        _renamed(staged, target, only_new=only_new)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _renamed(staged, target, only_new=only_new)
+
+
+def _renamed(staged: Path, target: Path, *, only_new: bool) -> None:
     if not only_new:
         staged.replace(target)
         return
     try:
         os.link(staged, target)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):
         raise
     except OSError:  # a file system without hard links
         with target.open("xb"):

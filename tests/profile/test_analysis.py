@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -44,9 +45,13 @@ def description(tmp_path):
     }
 
 
-def run(*arguments):
+def run(*arguments, **environ):
     return subprocess.run(
-        [sys.executable, "-m", "cloudml.profile", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "cloudml.profile", *arguments],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -119,6 +124,27 @@ def test_the_module_runs_a_description_and_prints_the_report(description, tmp_pa
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["state"] == "violated"
     assert run("--strict", str(tmp_path / "job.json")).returncode == 3
+
+
+def test_the_module_does_not_import_pandas_which_takes_longer_than_all_it_does(description, tmp_path):
+    (tmp_path / "job.json").write_text(json.dumps(description))
+    (tmp_path / "pandas.py").write_text("raise SystemExit('it was imported')")
+    done = run(str(tmp_path / "job.json"), PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_pandas_is_found_again_by_everybody_else():
+    program = (
+        "from cloudml.profile.arrow import without_pandas\n"
+        "with without_pandas():\n"
+        "    try: import pandas\n"
+        "    except ModuleNotFoundError: print('none')\n"
+        "import pandas\n"
+        "with without_pandas(): import pandas\n"
+        "print('one')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["none", "one"]
 
 
 def test_the_module_says_what_is_wrong_on_standard_error(description, tmp_path):

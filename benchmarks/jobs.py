@@ -183,7 +183,7 @@ def main() -> None:
         start_of_a_job(area, 3 * said.rounds, root)
         nothing_to_do(area, said.rounds, said.resources, root)
         lists(area, said.rounds, said.listed)
-        many_short_jobs(area, max(1, said.rounds // 2), said.jobs, root)
+        many_short_jobs(area, said.rounds, said.jobs, root)
 
 
 if __name__ == "__main__":

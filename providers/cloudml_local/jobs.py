@@ -246,7 +246,8 @@ class LocalJobs:
     def _lifted(self, row: Row) -> JobStatus:
         run = Run(self.places.folder("jobs", row.name))
         named = row.body.get("request", {}).get("outputs", {})
-        return lift(row, runs.seen(run), {output: str(run.outputs / output) for output in named})
+        seen = runs.Seen() if row.state == JobState.QUEUED else runs.seen(run)
+        return lift(row, seen, {output: str(run.outputs / output) for output in named})
 
     def _settled(self, name: str, row: Row | None = None) -> Row | None:
         """The row of a job, if there is one, once it says how the job ended whose runner was killed or never started.

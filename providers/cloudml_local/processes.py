@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ MARK = "CLOUDML_LOCAL"
 """The environment variable that names the folder for which a process works."""
 MARKED = f"\0{MARK}=".encode()
 PROC = Path("/proc")
+LINUX = PROC.joinpath("self").exists()
 MARK_BYTES = 4096
 """As long as a path may be (Linux: PATH_MAX)."""
 LOOK_S = 0.02
@@ -83,17 +85,23 @@ def _reap(pid: int) -> None:
 
 def _began(pid: int) -> tuple[str, str]:
     """Its state, and when it began."""
-    return _began_linux(pid) if PROC.joinpath("self").exists() else _began_elsewhere(pid)
+    return _began_linux(pid) if LINUX else _began_elsewhere(pid)
 
 
 def _began_linux(pid: int) -> tuple[str, str]:
     try:
-        stat = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+        with open(f"{PROC}/{pid}/stat", "rb") as file:  # noqa: PTH123  hot: each look at each job asks it
+            stat = file.read()
     except OSError:
         return "", ""
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
-    boot = (PROC / "sys/kernel/random/boot_id").read_text("ascii")[:8]
-    return fields[0], f"{boot}-{fields[19]}"
+    fields = stat.rpartition(b")")[2].split()  # the name before it may hold spaces and brackets
+    return fields[0].decode("ascii"), f"{_boot()}-{fields[19].decode('ascii')}"
+
+
+@cache
+def _boot() -> str:
+    """What tells this start of the computer from others: their processes had the same numbers."""
+    return (PROC / "sys/kernel/random/boot_id").read_text("ascii")[:8]
 
 
 def _began_elsewhere(pid: int) -> tuple[str, str]:
@@ -251,7 +259,7 @@ def marked(folder: Path) -> list[int]:
 
 
 def _marks() -> Iterator[tuple[int, str]]:
-    return _marks_linux() if PROC.joinpath("self").exists() else _marks_elsewhere()
+    return _marks_linux() if LINUX else _marks_elsewhere()
 
 
 def _marks_linux() -> Iterator[tuple[int, str]]:

@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `asking`, which is no test
 
@@ -45,6 +41,11 @@ class Iris:
 
 @pytest.fixture(scope="session")
 def iris() -> Iris:
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     frame, target = load_iris(return_X_y=True, as_frame=True)
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, target)
     some = frame.iloc[::7]

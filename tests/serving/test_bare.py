@@ -1,4 +1,7 @@
-"""Models without code of their own, written by the packages themselves: each says what the model itself says."""
+"""Models without code of their own, written by the packages themselves: each says what the model itself says.
+
+The packages are imported where they are used: every process of a test run reads this file, and few make models.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,7 @@ import sys
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
-import xgboost
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from cloudml.runtime.adapters import BadRequest, ModelError, load
 
@@ -104,6 +101,8 @@ def test_rows_that_do_not_fit_are_refused_before_they_are_predicted(iris_folder,
 @pytest.mark.parametrize("name", ["model.json", "model.ubj", "model.bst"])
 @pytest.mark.filterwarnings("ignore:.*[Uu][Bb][Jj]")  # xgboost says of .bst that it writes UBJSON
 def test_an_xgboost_file_answers_as_its_booster_does(name: str, folder, iris) -> None:
+    import xgboost
+
     matrix = xgboost.DMatrix(iris.rows, label=[float(value > 0) for value in iris.expected], feature_names=iris.names)
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 2}, matrix, 5)
     booster.save_model(folder / name)
@@ -121,6 +120,8 @@ def test_an_xgboost_file_answers_as_its_booster_does(name: str, folder, iris) ->
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_an_mlflow_folder_with_scikit_learn_answers_as_its_method_does(method: str, folder, iris) -> None:
+    import pandas as pd
+
     dump_pickle(iris.model, folder / "model.pkl")
     said = "pickled_model: model.pkl\n    serialization_format: cloudpickle"
     (folder / "MLmodel").write_text(MLMODEL.format(flavor="sklearn", file="model.pkl", method=method, said=said))
@@ -132,6 +133,8 @@ def test_an_mlflow_folder_with_scikit_learn_answers_as_its_method_does(method: s
 
 
 def test_an_mlflow_folder_with_xgboost_answers_with_labels_when_its_class_does(folder, iris) -> None:
+    import xgboost
+
     classifier = xgboost.XGBClassifier(n_estimators=5, max_depth=2).fit(iris.rows, iris.expected)
     classifier.save_model(folder / "model.ubj")
     said = "data: model.ubj\n    model_class: xgboost.sklearn.XGBClassifier\n    model_format: ubj"
@@ -154,6 +157,10 @@ def test_another_flavor_asks_for_mlflow_by_name(folder, monkeypatch) -> None:
 
 
 def test_a_skops_file_with_types_of_others_is_refused_by_their_names(folder) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
     model = make_pipeline(FunctionTransformer(json.dumps), LogisticRegression())
     dump_skops(model, folder / "model.skops")
     with pytest.raises(ModelError, match=r"not trusted: json\.dumps"):
@@ -161,12 +168,18 @@ def test_a_skops_file_with_types_of_others_is_refused_by_their_names(folder) -> 
 
 
 def test_a_skops_file_may_not_name_a_function_of_numpy(folder) -> None:
+    from sklearn.preprocessing import FunctionTransformer
+
     dump_skops(FunctionTransformer(np.testing.assert_equal), folder / "model.skops")
     with pytest.raises(ModelError, match=re.escape("numpy.testing")):
         load(folder)
 
 
 def test_text_in_rows_stays_text(folder) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
     rows, target = [["a", 1], ["b", 2], ["a", 3], ["b", 1]], [0, 1, 0, 1]
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     joblib.dump(model.fit(np.array(rows, dtype=object), target), folder / "model.joblib")
@@ -174,6 +187,10 @@ def test_text_in_rows_stays_text(folder) -> None:
 
 
 def test_a_model_of_objects_gets_the_objects_themselves(folder) -> None:
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     rows, target = [{"kind": "a"}, {"kind": "b", "weight": 2}] * 3, [0, 1] * 3
     joblib.dump(make_pipeline(DictVectorizer(), LogisticRegression()).fit(rows, target), folder / "model.joblib")
     assert load(folder).predict(rows) == target

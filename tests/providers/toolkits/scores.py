@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from cloudml.resources import Identity, ModelResource
 from cloudml.source import collect
@@ -15,6 +14,8 @@ from cloudml.specs import ModelSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from sklearn.linear_model import LogisticRegression
 
 PREDICT = """
 import joblib
@@ -35,6 +36,8 @@ ROWS = [{"a": value / 7, "b": 3 - value / 11} for value in range(40)]
 
 
 def fitted() -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
     numbers = np.random.default_rng(7).normal(size=(200, 3))
     return LogisticRegression().fit(numbers, numbers.sum(axis=1) > 0.3)
 

@@ -85,7 +85,14 @@ def web(url: str) -> Location:
 
 def address(root: str, key: str) -> str:
     """The URL of *key* below *root*, without a query: for messages."""
-    return f"{public(root).rstrip('/')}/{key}" if key else public(root)
+    shown = _shown(root)
+    return f"{shown.rstrip('/')}/{key}" if key else shown
+
+
+@lru_cache(maxsize=64)
+def _shown(root: str) -> str:
+    """It is asked for each request."""
+    return public(root)
 
 
 @lru_cache(maxsize=16)

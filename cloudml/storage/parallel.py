@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Condition
-from typing import TYPE_CHECKING, TypeVar
+from threading import Condition, Event
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,17 +24,29 @@ def each(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, stop: Callable[[], None] = nothing
 ) -> list[Result]:
     """Results in the order of *items*; the first error ends it: the rest is dropped, what runs is told by *stop*."""
+    wanted = list(items)
+    found: list[Any] = [None] * len(wanted)
+    # All workers take from the same iterator; a future for each item would take longer than many a piece of work.
+    places = iter(range(len(wanted)))
+    over = Event()
+
+    def some() -> None:
+        for place in places:
+            if over.is_set():
+                return
+            found[place] = work(wanted[place])
+
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, item) for item in items]
         try:
+            futures = [pool.submit(some) for _ in range(min(workers, len(wanted)))]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
         except BaseException:
+            over.set()
             stop()
-            pool.shutdown(wait=True, cancel_futures=True)
             raise
-        return [future.result() for future in futures]
+        return found
 
 
 def in_order(

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cloudml.storage.parallel import Room, in_order
+from cloudml.storage.parallel import Room, each, in_order
 
 
 def test_results_come_in_order_and_never_more_than_asked_are_under_way() -> None:
@@ -53,3 +53,24 @@ def test_no_more_is_held_than_there_is_room_for() -> None:
         thread.join()
     assert max(most) <= 100
     assert len(most) == 140
+
+
+def test_results_of_all_come_in_the_order_of_what_was_asked() -> None:
+    assert each(lambda number: number * 2, iter(range(100)), workers=7) == [number * 2 for number in range(100)]
+    assert each(str, [], workers=7) == []
+
+
+def test_the_first_error_of_all_drops_the_rest_and_stops_what_runs() -> None:
+    begun, stopped = [], threading.Event()
+
+    def work(number):
+        begun.append(number)
+        if number == 3:
+            raise ValueError(number)
+        if number > 3:
+            assert stopped.wait(10)
+
+    with pytest.raises(ValueError, match="3"):
+        each(work, range(100), workers=4, stop=stopped.set)
+    assert stopped.is_set()
+    assert len(begun) < 10

@@ -103,6 +103,11 @@ class Faults:
         with self._lock:
             return iter(list(self._faults))
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing can go wrong."""
+        return not self._faults
+
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         with self._lock:

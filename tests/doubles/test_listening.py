@@ -15,12 +15,16 @@ class Listener(Connections, ThreadingHTTPServer):
 
 
 class Echo(Handler):
+    def quick(self):
+        return self.path == "/quick"
+
     def do_PUT(self):  # noqa: N802  a name of http.server
-        found = self.body() + self.headers.get("X-wanted", "nothing").encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(found)))
-        self.end_headers()
-        self.wfile.write(found)
+        if (wanted := self.headers.get("x-wanted", "nothing")) == "error":
+            raise ConnectionAbortedError
+        found = self.body() + (threading.current_thread().name if wanted == "thread" else wanted).encode()
+        self.reply(200, [("Content-Length", str(len(found)))], found)
+
+    do_GET = do_PUT  # noqa: N815  likewise
 
 
 @pytest.fixture
@@ -42,9 +46,13 @@ def client(server):
     client.close()
 
 
-def asked(client, body, **headers):
-    client.request("PUT", "/", body=body, headers=headers)
+def asked(client, body, path="/", **headers):
+    client.request("PUT", path, body=body, headers=headers)
     return client.getresponse().read()
+
+
+SHARED = b"double-shared"
+THREAD = {"x-wanted": "thread"}
 
 
 def test_one_connection_serves_many_requests(client) -> None:
@@ -77,3 +85,51 @@ def test_open_connections_end_with_the_server(server, client) -> None:
     asked(client, b"")
     server.hang_up()
     assert client.sock.recv(1) == b""
+
+
+def test_requests_that_wait_for_nothing_share_a_thread_until_the_first_that_may_wait(server, client) -> None:
+    other = http.client.HTTPConnection(*server.server_address, timeout=10)
+    for one in (client, other):
+        assert asked(one, b"", "/quick", **THREAD) == SHARED
+        assert asked(one, b"x" * 300_000, "/quick", **THREAD) == b"x" * 300_000 + SHARED
+    assert asked(client, b"", "/", **THREAD) != SHARED
+    assert asked(client, b"", "/quick", **THREAD) != SHARED
+    assert asked(other, b"", "/quick", **THREAD) == SHARED
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [(b"ab", {"Expect": "100-continue"}), ([b"ab"], {}), (b"ab", {"x": "y" * 9_000})]
+)
+def test_what_may_be_long_or_late_has_a_thread_of_its_own(client, body, said) -> None:
+    assert SHARED not in asked(client, body, "/quick", **THREAD, **said)
+
+
+def test_a_long_body_and_a_verb_with_a_long_answer_have_a_thread_of_their_own(client) -> None:
+    client.request("GET", "/quick", headers=THREAD)
+    assert client.getresponse().read() != SHARED
+    client.close()
+    assert asked(client, b"x" * 1_100_000, "/quick", **THREAD)[-len(SHARED) :] != SHARED
+
+
+def test_a_body_that_is_late_holds_nobody_up(server, client) -> None:
+    with socket.create_connection(server.server_address, timeout=10) as slow:
+        for piece in (b"PUT /quick HTTP/1.1\r\nContent-Length: 6\r\nx-wanted: thread\r\n\r\n", b"abc"):
+            slow.sendall(piece)
+            assert asked(client, b"", "/quick", **THREAD) == SHARED
+        slow.sendall(b"def")
+        assert slow.recv(1000).endswith(b"abcdef" + SHARED)
+
+
+def test_a_connection_that_breaks_leaves_the_others(server, client) -> None:
+    with socket.create_connection(server.server_address, timeout=10) as broken:
+        broken.sendall(b"PUT /quick HTTP/1.1\r\nx-wanted: error\r\n\r\n")
+        assert broken.recv(1000) == b""
+    assert asked(client, b"", "/quick", **THREAD) == SHARED
+
+
+def test_a_connection_is_closed_where_the_client_says_so(server) -> None:
+    with socket.create_connection(server.server_address, timeout=10) as plain:
+        plain.sendall(b"PUT /quick HTTP/1.1\r\nConnection: close\r\nx-wanted: it\r\n\r\n")
+        assert plain.recv(1000).endswith(b"it")
+        assert plain.recv(1000) == b""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import socket
 import sys
 import threading
 import traceback
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from werkzeug.serving import ThreadedWSGIServer
 
@@ -23,6 +26,18 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 CLOSING_S = 5.0
+EMPTY = frozenset({"204", "304"})
+OWN = frozenset({"connection", "date", "server"})
+"""Headers that are the server's, and not moto's, to say."""
+PLAIN = re.compile(r"/(?!/)[!-\"$-~]*")
+"""A target that needs no second look."""
+
+
+@lru_cache(maxsize=512)
+def _key(name: str) -> str:
+    """The name of a header in the environment of WSGI."""
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
 def moto_application() -> Any:
@@ -42,13 +57,34 @@ class _Listener(Connections, ThreadedWSGIServer):
 class _Keeping(Handler):
     """Moto's view of a request, without its server's habit to end the connection after each."""
 
+    front: Front
     server: Any
     make_environ: Any
     """Of moto's handler, into which this one is mixed."""
+    _same: dict[str, Any] | None = None
+    """What is the same for all requests of the connection."""
+
+    def _environ(self) -> dict[str, Any]:
+        """The request as moto's handler puts it, who is asked for the first of a connection and for strange ones."""
+        if not PLAIN.fullmatch(self.path) or any("_" in name for name in self.headers):
+            return dict(self.make_environ())
+        if self._same is None:
+            made = self.make_environ()
+            self._same = {name: value for name, value in made.items() if not name.startswith(("HTTP_", "CONTENT_"))}
+        path, _, query = self.path.partition("?")
+        return {
+            **self._same, "REQUEST_METHOD": self.command, "SERVER_PROTOCOL": self.request_version,
+            "REQUEST_URI": self.path, "RAW_URI": self.path, "QUERY_STRING": query,
+            "PATH_INFO": unquote(path).encode().decode("latin-1") if "%" in path else path,
+            **{_key(name): value for name, value in self.headers.items()},
+        }  # fmt: skip
+
+    def quick(self) -> bool:
+        return self.front.quick(self.path, self.headers.get("authorization", ""))
 
     def run_wsgi(self) -> None:
         """Answer one request."""
-        environ = self.make_environ()
+        environ = self._environ()
         body = self.body()
         environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         environ.pop("wsgi.input_terminated", None)
@@ -69,16 +105,10 @@ class _Keeping(Handler):
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
-        named = {name.lower() for name, _ in headers}
-        if "content-length" not in named and code not in {"204", "304"}:
-            headers = [*headers, ("Content-Length", str(len(body)))]
-        for name, value in headers:
-            if name.lower() not in {"connection", "date", "server"}:
-                self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        named = [(name, value) for name, value in headers if name.lower() not in OWN]
+        if code not in EMPTY and not any(name.lower() == "content-length" for name, _ in headers):
+            named.append(("Content-Length", str(len(body))))
+        self.reply(int(code), [*self.itself().items(), *named], body, reason)
 
 
 class Server:
@@ -92,7 +122,7 @@ class Server:
         from moto.moto_server.werkzeug_app import MotoRequestHandler
 
         self.front = Front(world, moto_application())
-        handler = type("Handler", (_Keeping, MotoRequestHandler), {})
+        handler = type("Handler", (_Keeping, MotoRequestHandler), {"front": self.front})
         self._server = _Listener(HOST, port, self._answer, handler=handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="double-server", daemon=True

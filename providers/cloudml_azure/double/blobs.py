@@ -1,23 +1,32 @@
-"""The blobs of the double's storage accounts, as files in its folder."""
+"""The blobs of the double's storage accounts: small ones in memory, others as files in its folder."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import random
 import shutil
 import threading
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cloudml.doubles.listening import http_date
 from cloudml_azure.double.refusals import Refused
+from cloudml_azure.double.wire import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
 PIECE = 1 << 20
+SMALL_BYTES = 1 << 18
+"""Content of no more is kept in memory."""
+_chance = random.Random()  # noqa: S311  identifiers; those of `uuid` ask the kernel for each
+
+Kept = bytes | Path
+"""Content that does not change: itself, or the file that holds it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,13 +34,12 @@ class Blob:
     """One blob.
 
     Attributes:
-        file: Holds its content.
         kind: ``BlockBlob`` or ``AppendBlob``.
         properties: Headers of its content by their small names, such as ``content-type``.
         blocks: What it was made of, if it was: the ids of blocks and their sizes, in order.
     """
 
-    file: Path
+    content: Kept
     size: int
     etag: str
     created: datetime
@@ -40,6 +48,12 @@ class Blob:
     metadata: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
     blocks: list[tuple[str, int]] = field(default_factory=list)
+
+    def part(self, start: int, length: int) -> bytes | Part:
+        """A stretch of its content, as the body of an answer."""
+        if isinstance(self.content, Path):
+            return Part(self.content, start, length)
+        return self.content if length == self.size else self.content[start : start + length]
 
 
 Condition = dict[str, str]
@@ -57,7 +71,7 @@ class Blobs:
         self._folder, self._now = folder, now
         self._lock = threading.RLock()
         self._containers: dict[str, dict[str, Blob]] = {}
-        self._staged: dict[tuple[str, str, str], Path] = {}
+        self._staged: dict[tuple[str, str, str], Kept] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def containers(self) -> list[str]:
@@ -112,19 +126,19 @@ class Blobs:
         self,
         container: str,
         name: str,
-        content: bytes | Path | Iterable[Path],
+        content: Kept | Blob | Iterable[Kept],
         *,
         condition: Callable[[Blob | None], None] = lambda _: None,
         **said: object,
     ) -> Blob:
-        """Keep content under a name; of files, all in their order.
+        """Keep content under a name.
 
         Args:
+            content: Itself, a file or a blob that has it, or several that have it one after the other.
             condition: Is shown the blob that is there, and raises what forbids to replace it.
             said: Further attributes of the blob.
         """
-        file = self._file()
-        self._write(file, content)
+        kept = self._kept(content)
         now = self._now()
         with self._lock:
             blobs = self.container(container)
@@ -132,14 +146,14 @@ class Blobs:
             try:
                 condition(old)
             except Refused:
-                file.unlink()
+                _drop(kept)
                 raise
-            found = Blob(file=file, size=file.stat().st_size, etag=new_etag(), created=now, modified=now)
+            found = Blob(content=kept, size=_size(kept), etag=new_etag(), created=now, modified=now)
             for attribute, value in said.items():
                 setattr(found, attribute, value)
             blobs[name] = found
             if old is not None:
-                old.file.unlink(missing_ok=True)
+                _drop(old.content)
         return found
 
     def append(self, container: str, name: str, content: bytes) -> Blob:
@@ -149,8 +163,13 @@ class Blobs:
             if blob is None:
                 text = {"content-type": "text/plain; charset=utf-8"}
                 return self.put(container, name, content, kind="AppendBlob", properties=text)
-            with blob.file.open("ab") as file:
-                file.write(content)
+            old = blob.content
+            if isinstance(old, Path) and old.stat().st_nlink == 1:  # no copy shares it
+                with old.open("ab") as file:
+                    file.write(content)
+            else:
+                blob.content = self._kept([old, content])
+                _drop(old)
             blob.size += len(content)
             blob.etag, blob.modified = new_etag(), self._now()
             return blob
@@ -162,9 +181,7 @@ class Blobs:
             Refused: There is no such blob.
         """
         with self._lock:
-            blob = self.need(container, name)
-            with blob.file.open("rb") as file:
-                return file.read(blob.size)
+            return _read(self.need(container, name).content)
 
     def touch(self, blob: Blob) -> None:
         """A change of what is said about a blob."""
@@ -180,7 +197,7 @@ class Blobs:
             blob = self.need(container, name)
             condition(blob)
             del self.container(container)[name]
-            blob.file.unlink(missing_ok=True)
+            _drop(blob.content)
 
     def stage(self, container: str, name: str, block: str, content: bytes) -> None:
         """Keep a block that is not yet part of a blob.
@@ -191,19 +208,16 @@ class Blobs:
         self.container(container)
         if any(len(other) != len(block) for other in self.staged(container, name)):
             raise Refused("InvalidBlobOrBlock", "The specified blob or block content is invalid.")
-        file = self._file()
-        file.write_bytes(content)
+        kept = self._kept(content)
         with self._lock:
-            old = self._staged.pop((container, name, block), None)
-            self._staged[container, name, block] = file
-        if old is not None:
-            old.unlink()
+            old = self._staged.pop((container, name, block), b"")
+            self._staged[container, name, block] = kept
+        _drop(old)
 
     def staged(self, container: str, name: str) -> dict[str, int]:
         """The blocks that wait, and their sizes."""
         with self._lock:
-            found = [(key[2], file) for key, file in self._staged.items() if key[:2] == (container, name)]
-            return {block: file.stat().st_size for block, file in found}
+            return {key[2]: _size(kept) for key, kept in self._staged.items() if key[:2] == (container, name)}
 
     def commit(
         self,
@@ -220,27 +234,30 @@ class Blobs:
             Refused: One is neither, or the condition forbids it.
         """
         with self._lock:
-            there = self._committed(container, name)
+            there = {**self._committed(container, name), **self._waiting(container, name)}
             try:
-                files = [self._staged.get((container, name, block)) or there[block] for block in wanted]
+                pieces = [there[block] for block in wanted]
             except KeyError as error:
                 raise Refused("InvalidBlockList", "The specified block list is invalid.") from error
-            blocks = [(block, file.stat().st_size) for block, file in zip(wanted, files, strict=True)]
-            found = self.put(container, name, files, condition=condition, blocks=blocks, **said)
-            for key in [key for key in self._staged if key[:2] == (container, name)]:
-                self._staged.pop(key).unlink()
-            for file in there.values():
-                file.unlink()
+            blocks = [(block, _size(piece)) for block, piece in zip(wanted, pieces, strict=True)]
+            found = self.put(container, name, pieces, condition=condition, blocks=blocks, **said)
+            for block in self._waiting(container, name):
+                del self._staged[container, name, block]
+            for piece in there.values():
+                _drop(piece)
         return found
 
-    def _committed(self, container: str, name: str) -> dict[str, Path]:
-        """The blocks of the blob that is there, each copied to a file."""
-        blob, found = self.find(container, name), {}
-        if blob is not None and blob.blocks:
-            with blob.file.open("rb") as whole:
-                for block, size in blob.blocks:
-                    found[block] = self._file()
-                    found[block].write_bytes(whole.read(size))
+    def _waiting(self, container: str, name: str) -> dict[str, Kept]:
+        return {key[2]: kept for key, kept in self._staged.items() if key[:2] == (container, name)}
+
+    def _committed(self, container: str, name: str) -> dict[str, Kept]:
+        """The blocks of the blob that is there, each by itself."""
+        blob, found, at = self.find(container, name), dict[str, Kept](), 0
+        if blob is not None:
+            for block, size in blob.blocks:
+                part = blob.part(at, size)
+                found[block] = self._kept(part if isinstance(part, bytes) else part.read())
+                at += size
         return found
 
     def fetch(self, container: str, prefix: str, folder: Path) -> int:
@@ -257,7 +274,11 @@ class Blobs:
     def fetch_one(self, container: str, name: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
-            shutil.copyfile(self.need(container, name).file, target)
+            content = self.need(container, name).content
+            if isinstance(content, Path):
+                shutil.copyfile(content, target)
+            else:
+                target.write_bytes(content)
 
     def send(self, folder: Path, container: str, prefix: str) -> None:
         """Keep every file of a folder below a prefix."""
@@ -266,18 +287,50 @@ class Blobs:
             self.put(container, name.lstrip("/"), file, properties={"content-type": "application/octet-stream"})
 
     def _file(self) -> Path:
-        return self._folder / uuid.uuid4().hex
+        return self._folder / f"{_chance.getrandbits(128):032x}"
 
-    def _write(self, file: Path, content: bytes | Path | Iterable[Path]) -> None:
-        if isinstance(content, bytes):
-            file.write_bytes(content)
-        elif isinstance(content, Path):
-            shutil.copyfile(content, file)
-        else:
-            with file.open("wb") as whole:
-                for piece in content:
+    def _kept(self, content: Kept | Blob | Iterable[Kept]) -> Kept:
+        """The same content, kept by itself."""
+        if isinstance(content, Blob):
+            return self._shared(content.content)
+        pieces = [content] if isinstance(content, Kept) else list(content)
+        if sum(map(_size, pieces)) <= SMALL_BYTES:
+            return _read(pieces[0]) if len(pieces) == 1 else b"".join(map(_read, pieces))
+        file = self._file()
+        with file.open("wb") as whole:
+            for piece in pieces:
+                if isinstance(piece, Path):
                     with piece.open("rb") as part:
                         shutil.copyfileobj(part, whole, PIECE)
+                else:
+                    whole.write(piece)
+        return file
+
+    def _shared(self, content: Kept) -> Kept:
+        """What a blob's copy has: the same in memory, or the same file under another name."""
+        if not isinstance(content, Path):
+            return content
+        file = self._file()
+        try:
+            os.link(content, file)
+        except FileNotFoundError:
+            raise Refused("BlobNotFound", "The specified blob does not exist.", 404) from None  # removed meanwhile
+        except OSError:  # there are file systems without
+            shutil.copyfile(content, file)
+        return file
+
+
+def _size(kept: Kept) -> int:
+    return kept.stat().st_size if isinstance(kept, Path) else len(kept)
+
+
+def _read(kept: Kept) -> bytes:
+    return kept.read_bytes() if isinstance(kept, Path) else kept
+
+
+def _drop(kept: Kept) -> None:
+    if isinstance(kept, Path):
+        kept.unlink(missing_ok=True)
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -286,7 +339,18 @@ def files_of(folder: Path) -> Iterator[Path]:
 
 
 def new_etag() -> str:
-    return f'"0x8{uuid.uuid4().hex[:14].upper()}"'
+    return f'"0x8{_chance.getrandbits(56):014X}"'
+
+
+def new_id() -> str:
+    """An id of a request or a copy."""
+    text = f"{_chance.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as headers have it."""
+    return http_date(int(moment.timestamp()))
 
 
 def md5(content: bytes) -> str:

@@ -12,6 +12,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -76,8 +77,9 @@ def _encoded(document: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
 
 
-def decoded(text: str) -> dict[str, Any]:
-    """What a token says.
+@lru_cache(maxsize=64)
+def decoded(text: str) -> Mapping[str, Any]:
+    """What a token says; every request brings the same ones.
 
     Raises:
         Refused: It is none.

@@ -140,11 +140,14 @@ class _Handler(Handler):
             _pump(self.connection, other)
             back.join(CLOSING_S)
 
+    def quick(self) -> bool:
+        return self.server.front.quick(self.path)
+
     def serve(self) -> None:
         secure = isinstance(self.connection, ssl.SSLSocket)
-        url = f"http{'s' if secure else ''}://{self.tunnel or self.headers.get('Host', '')}{self._target()}"
+        url = f"http{'s' if secure else ''}://{self.tunnel or self.headers.get('host', '')}{self._target()}"
         try:
-            answer = self.server.front.dispatch(self.command, url, dict(self.headers.items()), self.body())
+            answer = self.server.front.dispatch(self.command, url, self.headers, self.body())
         except (DroppedError, HeldError) as error:
             self._lose(hold=isinstance(error, HeldError))
             return
@@ -158,25 +161,16 @@ class _Handler(Handler):
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _send(self, answer: Answer) -> None:
-        self.send_response_only(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(answer.length))
-        self.end_headers()
-        if self.command != "HEAD":
-            self._write(answer)
-        self.wfile.flush()
-
-    def _write(self, answer: Answer) -> None:
-        if isinstance(answer.body, bytes):
-            self.wfile.write(answer.body)
-            return
-        left = answer.body.length
-        with answer.body.path.open("rb") as file:
-            file.seek(answer.body.start)
-            while left and (part := file.read(min(left, PIECE))):
-                self.wfile.write(part)
-                left -= len(part)
+        body = answer.body
+        headers = {**answer.headers, "Content-Length": str(answer.length)}
+        self.reply(answer.status, headers.items(), body if isinstance(body, bytes) else b"")
+        if not isinstance(body, bytes) and self.command != "HEAD":
+            left = body.length
+            with body.path.open("rb") as file:
+                file.seek(body.start)
+                while left and (part := file.read(min(left, PIECE))):
+                    self.connection.sendall(part)
+                    left -= len(part)
 
     def _lose(self, *, hold: bool) -> None:
         self.close_connection = True

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import re
-import uuid
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from cloudml_azure.double import batches, blobs, listing
 from cloudml_azure.double.refusals import Refused
-from cloudml_azure.double.wire import Answer, Asked, Part, read, refused
+from cloudml_azure.double.wire import Answer, Asked, read, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,7 +138,7 @@ def answer(world: World, asked: Asked) -> Answer:
         found = OPERATIONS.get(asked.operation, _unknown)(world, asked)
     except Refused as refusal:
         found = refused(asked, refusal)
-    common = {"x-ms-request-id": str(uuid.uuid4()), "x-ms-version": asked.headers.get("x-ms-version", VERSION)}
+    common = {"x-ms-request-id": blobs.new_id(), "x-ms-version": asked.headers.get("x-ms-version", VERSION)}
     if "x-ms-client-request-id" in asked.headers:
         common["x-ms-client-request-id"] = asked.headers["x-ms-client-request-id"]
     found.headers = {**common, "Server": "Windows-Azure-Blob/1.0", **found.headers}
@@ -155,10 +153,6 @@ def _place(world: World, asked: Asked) -> tuple[blobs.Blobs, str, str]:
     return world.accounts[asked.names["account"]], asked.names["container"], asked.names["blob"]
 
 
-def http_date(moment: datetime) -> str:
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
-
-
 def shown(blob: Blob) -> dict[str, str]:
     """The headers that say what a blob is."""
     return {
@@ -166,8 +160,8 @@ def shown(blob: Blob) -> dict[str, str]:
         **{f"{META}{name}": value for name, value in blob.metadata.items()},
         **{name.title(): value for name, value in blob.properties.items()},
         "ETag": blob.etag,
-        "Last-Modified": http_date(blob.modified),
-        "x-ms-creation-time": http_date(blob.created),
+        "Last-Modified": blobs.stamp(blob.modified),
+        "x-ms-creation-time": blobs.stamp(blob.created),
         "x-ms-blob-type": blob.kind,
         "x-ms-lease-status": "unlocked",
         "x-ms-lease-state": "available",
@@ -185,7 +179,7 @@ def said(asked: Asked) -> dict[str, Any]:
 
 def _written(blob: Blob, status: int = 201, **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    facts = {"ETag": blob.etag, "Last-Modified": http_date(blob.modified), "x-ms-request-server-encrypted": "true"}
+    facts = {"ETag": blob.etag, "Last-Modified": blobs.stamp(blob.modified), "x-ms-request-server-encrypted": "true"}
     return Answer(status=status, headers={**facts, **named})
 
 
@@ -207,7 +201,7 @@ def get_blob(world: World, asked: Asked) -> Answer:
     wanted = asked.headers.get("x-ms-range") or asked.headers.get("range", "")
     found = RANGE.fullmatch(wanted)
     if found is None:
-        return Answer(headers=shown(blob), body=Part(blob.file, 0, blob.size))
+        return Answer(headers=shown(blob), body=blob.part(0, blob.size))
     start = int(found[1])
     end = min(int(found[2]) if found[2] else blob.size - 1, blob.size - 1)
     if start >= blob.size:
@@ -216,7 +210,7 @@ def get_blob(world: World, asked: Asked) -> Answer:
             {"Content-Range": f"bytes */{blob.size}"},
         )  # fmt: skip
     headers = {**shown(blob), "Content-Range": f"bytes {start}-{end}/{blob.size}"}
-    return Answer(status=206, headers=headers, body=Part(blob.file, start, end - start + 1))
+    return Answer(status=206, headers=headers, body=blob.part(start, end - start + 1))
 
 
 def _reading(blob: Blob, asked: Asked) -> None:
@@ -231,7 +225,7 @@ def head_blob(world: World, asked: Asked) -> Answer:
     store, container, name = _place(world, asked)
     blob = store.need(container, name)
     _reading(blob, asked)
-    return Answer(headers=shown(blob), body=Part(blob.file, 0, blob.size))
+    return Answer(headers=shown(blob), body=blob.part(0, blob.size))
 
 
 def delete_blob(world: World, asked: Asked) -> Answer:
@@ -242,7 +236,7 @@ def delete_blob(world: World, asked: Asked) -> Answer:
 
 def put_block(world: World, asked: Asked) -> Answer:
     store, container, name = _place(world, asked)
-    content = _copied(world, asked)[0] if "x-ms-copy-source" in asked.headers else asked.body
+    content = _copied(world, asked) if "x-ms-copy-source" in asked.headers else asked.body
     store.stage(container, name, asked.query.get("blockid", ""), content)
     return Answer(status=201, headers={"Content-MD5": blobs.md5(content), "x-ms-request-server-encrypted": "true"})
 
@@ -290,28 +284,33 @@ def set_properties(world: World, asked: Asked) -> Answer:
     return _written(blob, 200)
 
 
-def _copied(world: World, asked: Asked) -> tuple[bytes, Blob]:
-    """The content that a copy's source names, and the blob."""
+def _source(world: World, asked: Asked) -> Blob:
+    """The blob that a copy is made of."""
     source = read("GET", asked.headers["x-ms-copy-source"], {}, b"")
     if not claims(world, source):
         raise Refused("CannotVerifyCopySource", "The specified source could not be reached.", 404)
     store, container, name = _place(world, source)
-    found = store.need(container, name)
+    return store.need(container, name)
+
+
+def _copied(world: World, asked: Asked) -> bytes:
+    """The content that a copied block is made of."""
+    found = _source(world, asked)
     match = RANGE.fullmatch(asked.headers.get("x-ms-source-range", ""))
-    content = store.read(container, name)
-    return (content[int(match[1]) : int(match[2] or len(content)) + 1] if match else content), found
+    start, end = (int(match[1]), int(match[2] or found.size) + 1) if match else (0, found.size)
+    part = found.part(start, min(end, found.size) - start)
+    return part if isinstance(part, bytes) else part.read()
 
 
 def copy_blob(world: World, asked: Asked) -> Answer:
     store, container, name = _place(world, asked)
-    content, old = _copied(world, asked)
-    about = said(asked)
+    old, about = _source(world, asked), said(asked)
     blob = store.put(
-        container, name, content, condition=blobs.conditions(asked.headers), properties=dict(old.properties),
+        container, name, old, condition=blobs.conditions(asked.headers), properties=dict(old.properties),
         metadata=about["metadata"] or dict(old.metadata),
     )  # fmt: skip
     status = 201 if asked.headers.get("x-ms-requires-sync") == "true" or "x-ms-blob-type" in asked.headers else 202
-    return _written(blob, status, x_ms_copy_id=str(uuid.uuid4()), x_ms_copy_status="success")
+    return _written(blob, status, x_ms_copy_id=blobs.new_id(), x_ms_copy_status="success")
 
 
 def create_container(world: World, asked: Asked) -> Answer:
@@ -324,7 +323,7 @@ def create_container(world: World, asked: Asked) -> Answer:
 
 
 def _container_facts(world: World) -> dict[str, str]:
-    return {"ETag": blobs.new_etag(), "Last-Modified": http_date(world.clock.now())}
+    return {"ETag": blobs.new_etag(), "Last-Modified": blobs.stamp(world.clock.now())}
 
 
 def container_properties(world: World, asked: Asked) -> Answer:

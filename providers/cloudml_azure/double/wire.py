@@ -6,7 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
 from cloudml_azure.double.refusals import Refused
@@ -109,14 +109,16 @@ class Asked:
 
 def read(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Asked:
     """The request in its parts."""
-    parts = urlsplit(url)
+    scheme, _, rest = url.partition("://")
+    place, _, said = rest.partition("?")
+    host, _, path = place.partition("/")
     return Asked(
         method=method,
-        scheme=parts.scheme,
-        host=parts.netloc,
-        path=unquote(parts.path) or "/",
-        raw_path=parts.path or "/",
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        scheme=scheme,
+        host=host,
+        path=f"/{unquote(path)}",
+        raw_path=f"/{path}",
+        query=dict(parse_qsl(said, keep_blank_values=True)) if said else {},
         headers={name.lower(): value for name, value in headers.items()},
         body=body,
     )

@@ -49,7 +49,8 @@ def _inner(piece: str) -> tuple[str, Request]:
     first, _, rest = text.lstrip("\n").partition("\n")
     verb, target, *_ = first.split()
     lines, _, body = rest.partition("\n\n")
-    headers = dict(line.split(": ", 1) for line in lines.splitlines() if ": " in line)
+    said = [line.partition(": ") for line in lines.splitlines()]
+    headers = {name.lower(): value for name, mark, value in said if mark}
     return (number[1] if number else ""), wire.request(verb, target, headers, body.strip().encode())
 
 

@@ -59,6 +59,10 @@ class Front:
         self.seen: list[Seen] = []
         world.live["send"] = self.answer
 
+    def quick(self, target: str) -> bool:
+        """Whether a request is one of the XML API, which waits for nothing unless a fault wants it to."""
+        return self._world.faults.none and self._world.objects.has(target[1:].partition("?")[0].partition("/")[0])
+
     def answer(self, request: Request, connection: socket.socket | None = None) -> Answer:
         """The answer to a request.
 

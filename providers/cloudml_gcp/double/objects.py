@@ -135,6 +135,9 @@ class Objects:
             raise Refused("notFound", "The specified bucket does not exist.", status=404)
         return found
 
+    def has(self, name: str) -> bool:
+        return name in self._buckets
+
     def remove(self, name: str) -> None:
         """Remove a bucket.
 
@@ -148,8 +151,8 @@ class Objects:
 
     def live(self, bucket: str, name: str) -> Stored | None:
         """The object as it is now."""
-        versions = [one for one in self.bucket(bucket).objects.get(name, ()) if one.gone is None]
-        return versions[-1] if versions else None
+        versions = self.bucket(bucket).objects.get(name, ())
+        return next((one for one in reversed(versions) if one.gone is None), None)
 
     def find(self, bucket: str, name: str, generation: str = "") -> Stored:
         """An object, or one of its generations.
@@ -251,6 +254,8 @@ class Objects:
         Raises:
             Refused: One does not.
         """
+        if not conditions:
+            return
         generation = stored.generation if stored else 0
         meta = stored.metageneration if stored else 0
         for word, real, wanted in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cloudml.doubles.listening import http_date
 from cloudml_gcp.double.refusals import Refused
 from cloudml_gcp.double.wire import Answer
 
@@ -18,10 +19,11 @@ PARTIAL = 206
 def headers(stored: Stored) -> dict[str, str]:
     """What every answer about an object says of it."""
     moment = stored.updated or stored.created
-    own = {f"x-goog-meta-{name}": value for name, value in stored.meta.get("metadata", {}).items() if value.isascii()}
+    said = stored.meta.get("metadata") or {}
+    own = {f"x-goog-meta-{name}": value for name, value in said.items() if value.isascii()}
     return {
         "ETag": f'"{stored.etag}"',
-        "Last-Modified": moment.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "Last-Modified": http_date(int(moment.timestamp())),
         "Accept-Ranges": "bytes",
         "x-goog-generation": str(stored.generation),
         "x-goog-metageneration": str(stored.metageneration),

@@ -232,11 +232,12 @@ def _sent(world: World, target: Mapping[str, Any]) -> int:
     place = urlsplit(target["uri"])
     if not (place.hostname or "").endswith("aiplatform.googleapis.com") and not target["uri"].startswith(world.url):
         return CODES["UNAVAILABLE"][1]
-    headers = {"Content-Type": "application/json", **target.get("headers", {}), "Host": place.netloc}
+    own = {name.lower(): value for name, value in target.get("headers", {}).items()}
+    headers = {"content-type": "application/json", **own, "host": place.netloc}
     email = str(target.get("oauthToken", {}).get("serviceAccountEmail", ""))
     if not email.endswith(world.account.partition("@")[2]):
         return CODES["UNAUTHENTICATED"][1]
-    headers["Authorization"] = f"Bearer {world.tokens.grant()['access_token']}"
+    headers["authorization"] = f"Bearer {world.tokens.grant()['access_token']}"
     where = f"{place.path}?{place.query}" if place.query else place.path
     body = base64.b64decode(target.get("body", ""))
     request = wire.request(target.get("httpMethod", "POST"), where, headers, body)

@@ -64,15 +64,12 @@ class _Listener(Connections, ThreadingHTTPServer):
 class _Handler(Handler):
     front: Front
 
-    def handle_one_request(self) -> None:
-        with suppress(ConnectionError):
-            super().handle_one_request()
-            return
-        self.close_connection = True
+    def quick(self) -> bool:
+        return self.front.quick(self.path)
 
     def _answer(self) -> None:
         try:
-            request = wire.request(self.command, self.path, dict(self.headers.items()), self.body())
+            request = wire.request(self.command, self.path, self.headers, self.body())
             answer = self.front.answer(request, self.connection)
         except DroppedError:
             with suppress(OSError):
@@ -84,12 +81,6 @@ class _Handler(Handler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  names of http.server
 
     def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        if answer.status not in EMPTY:
-            self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
+        kind = {} if answer.status in EMPTY else {"Content-Type": answer.kind}
+        headers = {**self.itself(), **kind, "Content-Length": str(len(answer.body)), **answer.headers}
+        self.reply(answer.status, headers.items(), answer.body)

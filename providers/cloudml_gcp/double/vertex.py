@@ -47,9 +47,9 @@ def handlers() -> Mapping[str, Handler]:
 
 def read(_world: World, request: Request) -> Asked | None:
     """What a request asks of Vertex AI; a body that cannot be read is refused when it is answered."""
-    path = unquote(request.path)
-    if not path.startswith(VERSIONS):
+    if not request.path.startswith(VERSIONS):
         return None
+    path = unquote(request.path)
     if found := OPERATION.fullmatch(path):
         verb = "Delete" if request.verb == "DELETE" else (found["verb"] or "get").capitalize()
         return Asked(service="aiplatform", operation=f"{verb}Operation", about=found["name"])

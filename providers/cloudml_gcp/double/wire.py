@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -14,33 +15,29 @@ if TYPE_CHECKING:
 
     from cloudml_gcp.double.world import World
 
+decoded = lru_cache(maxsize=1024)(unquote)
+"""A part of a path, or a name, as it was before it was encoded; the same is asked for several times a request."""
 JSON = "application/json; charset=UTF-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """A request of HTTP.
 
     Attributes:
         path: As it came, still encoded.
+        segments: The parts of the path, decoded.
+        parameters: The query; of a name that is there twice, the last.
         headers: By their names in small letters.
     """
 
     verb: str
     path: str
+    segments: list[str]
     query: tuple[tuple[str, str], ...] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-
-    @property
-    def segments(self) -> list[str]:
-        """The parts of the path, decoded."""
-        return [unquote(part) for part in self.path.strip("/").split("/")]
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The query; of a name that is there twice, the last."""
-        return dict(self.query)
 
     @property
     def host(self) -> str:
@@ -64,11 +61,20 @@ class Request:
 
 
 def request(verb: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
-    """A request from what stands in its first line."""
-    parts = urlsplit(target)
-    small = {name.lower(): value for name, value in headers.items()}
-    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(verb=verb, path=parts.path, query=query, headers=small, body=body)
+    """A request from what stands in its first line.
+
+    Args:
+        headers: By their names in small letters.
+    """
+    if not target.startswith("/"):
+        place = urlsplit(target)
+        target = f"{place.path}?{place.query}"
+    path, _, said = target.partition("?")
+    query = tuple(parse_qsl(said, keep_blank_values=True)) if said else ()
+    segments = [decoded(part) for part in path.strip("/").split("/")]
+    return Request(
+        verb=verb, path=path, segments=segments, query=query, parameters=dict(query), headers=headers, body=body
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,14 +7,13 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from cloudml_gcp.double import listing, reading
 from cloudml_gcp.double.objects import crc32c, when
 from cloudml_gcp.double.refusals import Refused
-from cloudml_gcp.double.wire import Answer, Asked
+from cloudml_gcp.double.wire import Answer, Asked, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +59,7 @@ class Multipart:
 
 def _place(request: Request) -> tuple[str, str]:
     bucket, _, name = request.path.lstrip("/").partition("/")
-    return unquote(bucket), unquote(name)
+    return decoded(bucket), decoded(name)
 
 
 def read(_world: World, request: Request) -> Asked | None:
@@ -173,7 +172,7 @@ def _stored(world: World, request: Request, bucket: str, name: str, content: byt
 
 def _copy(world: World, request: Request) -> Answer:
     bucket, name = _place(request)
-    from_bucket, _, from_name = unquote(request.headers["x-goog-copy-source"]).lstrip("/").partition("/")
+    from_bucket, _, from_name = decoded(request.headers["x-goog-copy-source"]).lstrip("/").partition("/")
     source = world.objects.find(from_bucket, from_name)
     made = world.objects.copy(source, bucket, name, source.meta, **_conditions(request))
     found = _xml(f"<CopyObjectResult><ETag>&quot;{made.etag}&quot;</ETag></CopyObjectResult>")

@@ -21,6 +21,7 @@ from obstore.store import AzureStore
 
 from cloudml_azure import parts
 from cloudml_azure.double import identity
+from cloudml_azure.double.blobs import SMALL_BYTES
 from cloudml_azure.double.workspace import KEY
 
 
@@ -194,3 +195,18 @@ def test_a_token_has_to_be_for_storage_and_not_over(cloud):
         read(Given("https://management.azure.com/.default"))
     with pytest.raises(ClientAuthenticationError, match="The token is expired"):
         read(Given("https://storage.azure.com/.default", -10))
+
+
+@pytest.mark.parametrize("size", [10, SMALL_BYTES + 1])
+def test_a_copy_outlives_what_it_was_made_of_and_what_is_appended_to_it(blobs, size):
+    first = blobs.upload_blob("from", b"a" * size, blob_type="AppendBlob")
+    second = blobs.get_blob_client("to")
+    second.start_copy_from_url(first.url)
+    first.append_block(b"b")
+    assert first.download_blob().readall() == b"a" * size + b"b"
+    assert second.download_blob().readall() == b"a" * size
+    second.append_block(b"z")
+    first.append_block(b"c" * SMALL_BYTES)
+    assert first.download_blob(size, 2).readall() == b"bc"
+    first.delete_blob()
+    assert second.download_blob().readall() == b"a" * size + b"z"

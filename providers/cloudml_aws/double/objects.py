@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ class Objects:
     def __init__(self, account: str, region: str) -> None:
         self.account, self._region = account, region
 
-    @property
+    @cached_property
     def backend(self) -> Any:
+        """Moto's, which takes as long to find as to ask."""
         from moto.s3.models import s3_backends
 
         return s3_backends[self.account][PARTITION]
@@ -53,6 +55,7 @@ class Objects:
 
         self.backend.reset()
         s3_backends.pop(self.account, None)
+        del self.backend
 
     def keys(self, uri: str) -> list[str]:
         """The keys below an address, in order; folder marks are left out."""

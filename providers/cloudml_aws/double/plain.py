@@ -8,13 +8,18 @@ refused, goes on to moto.
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
 import re
-import shutil
+from datetime import UTC
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
-from xml.sax.saxutils import escape
 
-from cloudml_aws.double import multiparts
+from cloudml.doubles.listening import http_date
+from cloudml_aws.double import making, multiparts
+from cloudml_aws.double.multiparts import element
 from cloudml_aws.double.wire import Answer
 
 if TYPE_CHECKING:
@@ -32,8 +37,11 @@ NOT_PLAIN = frozenset({
     "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_DISPOSITION", "HTTP_CONTENT_LANGUAGE", "HTTP_CACHE_CONTROL", "HTTP_EXPIRES",
     "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ORIGIN", "HTTP_CONTENT_MD5",
 })  # fmt: skip
+LENGTH = "content-length"
 ALGORITHMS = ("CRC32", "CRC32C", "SHA256")
-SETTINGS = ("is_versioned", "encryption", "object_lock_enabled", "notification_configuration", "policy", "cors")
+SETTINGS = attrgetter(
+    "is_versioned", "encryption", "object_lock_enabled", "notification_configuration", "policy", "cors"
+)
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 PART = re.compile(r"<PartNumber>(\d+)</PartNumber>")
 ETAG = re.compile(r"<ETag>(?:&quot;|&#34;|\")?([0-9a-f]{32})(?:&quot;|&#34;|\")?</ETag>")
@@ -64,18 +72,22 @@ def answer(backend: Any, asked: Asked, environ: Mapping[str, Any], body: bytes) 
 
 
 def _plain(asked: Asked, environ: Mapping[str, Any]) -> bool:
-    query = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    said = environ.get("QUERY_STRING", "")
+    query = set(parse_qs(said, keep_blank_values=True)) if said else set()
     lists, required = multiparts.QUERIES.get(asked.operation), QUERIES.get(asked.operation, set())
-    return (
-        (query - {"encoding-type"} <= lists if lists else query - OPTIONAL.get(asked.operation, set()) == required)
-        and not NOT_PLAIN & environ.keys()
-        and all(name in SAID for name in environ if name.startswith("HTTP_X_AMZ_"))
-    )
+    of_query = query - {"encoding-type"} <= lists if lists else query - OPTIONAL.get(asked.operation, set()) == required
+    return of_query and _usual(frozenset(environ))
+
+
+@lru_cache(maxsize=256)
+def _usual(names: frozenset[str]) -> bool:
+    """Whether the headers are those of plain requests; clients send few sets of them."""
+    return not NOT_PLAIN & names and all(name in SAID for name in names if name.startswith("HTTP_X_AMZ_"))
 
 
 def _as_made(bucket: Any) -> bool:
     """Whether nobody has set anything on a bucket."""
-    return type(bucket).__name__ == "FakeBucket" and not any(getattr(bucket, name, None) for name in SETTINGS)
+    return type(bucket).__name__ == "FakeBucket" and not any(SETTINGS(bucket))
 
 
 def _there(bucket: Any, key: str) -> Any:
@@ -95,9 +107,12 @@ def _checksum(environ: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _written(key: Any, algorithm: str, value: str) -> Answer:
     said = {f"x-amz-checksum-{algorithm.lower()}": value} if algorithm else {}
-    headers = {**said, **key.response_dict}
-    headers.pop("content-length", None)
-    return Answer(headers=headers)
+    if key.encryption:
+        return Answer(headers={**said, **{name: text for name, text in key.response_dict.items() if name != LENGTH}})
+    about = {"x-amz-sdk-checksum-algorithm": key.checksum_algorithm} if key.checksum_algorithm else {}
+    # Moto's way to a date looks for the machine's time zone each time.
+    moment = http_date(int(key.last_modified.replace(tzinfo=UTC).timestamp()))
+    return Answer(headers={**said, "ETag": key.etag, "last-modified": moment, **about})
 
 
 def _put(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, name: str) -> Answer | None:
@@ -106,15 +121,12 @@ def _put(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, nam
     if checksum is None or (wanted_new and (wanted_new != "*" or bucket.keys.get(name) is not None)):
         return None
     algorithm, value = checksum
-    key = backend.put_object(
-        bucket.name, name, body, storage="STANDARD", etag=_md5(body), checksum_value=value or None
-    )  # fmt: skip
+    sums = {"_etag": _md5(body), "checksum_value": value or None, "checksum_algorithm": algorithm or None}
+    key = making.made(backend, bucket, name, making.held(body), **sums)
     if kind := environ.get("CONTENT_TYPE"):
         key.set_metadata({"Content-Type": kind})
-    key.set_acl(bucket.acl)
-    if algorithm:
-        key.checksum_algorithm = algorithm
-    backend.put_object_tagging(key, {})
+    backend.tagger.delete_all_tags_for_resource(key.arn)
+    bucket.keys.setlist(name, [key])
     return _written(key, algorithm, value)
 
 
@@ -177,37 +189,20 @@ def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, n
     source = _there(source_bucket, from_name)
     if source is None or source is bucket.keys.get(name) or source.encryption:
         return None
-    if source.contentsize < LARGE_BYTES:
-        backend.copy_object(source, bucket.name, name)
-        key = bucket.keys[name]
-    else:
-        key = _made(backend, bucket, name, [source])
-        key.set_metadata(dict(source.metadata))
+    etag = None if source.multipart else source.etag.strip('"')
+    there = source._value_buffer  # noqa: SLF001
+    content = making.held(there.getvalue()) if isinstance(there, io.BytesIO) else making.joined([source])
+    key = making.made(backend, bucket, name, content, _etag=etag, multipart=source.multipart)
+    key.set_metadata(dict(source.metadata))
+    if source.checksum_value:
         key.checksum_value, key.checksum_algorithm = source.checksum_value, source.checksum_algorithm
-        bucket.keys.setlist(name, [key])
-    key.set_acl(bucket.acl)
-    if not source.multipart:
-        key._etag = source.etag.strip('"')  # noqa: SLF001  the same bytes
+    backend.tagger.copy_tags(source.arn, key.arn)
+    bucket.keys.setlist(name, [key])
     kind = f"Checksum{key.checksum_algorithm}"
     checksum = f"<{kind}>{key.checksum_value}</{kind}>" if key.checksum_value else ""
-    facts = f"<ETag>{key.etag}</ETag><LastModified>{key.last_modified_ISO8601}</LastModified>{checksum}"
+    moment = key.last_modified.isoformat(timespec="seconds")
+    facts = f"<ETag>{key.etag}</ETag><LastModified>{moment}.000Z</LastModified>{checksum}"
     return _xml(f"<CopyObjectResult {multiparts.SPACE}>{facts}</CopyObjectResult>")
-
-
-def _made(backend: Any, bucket: Any, name: str, pieces: list[Any], **said: Any) -> Any:
-    """An object of the contents of others, copied piece by piece; it is not in the bucket yet."""
-    from moto.s3.models import FakeKey
-
-    key = FakeKey(
-        name=name, value=b"", account_id=backend.account_id, region_name=backend.region_name,
-        bucket_name=bucket.name, version_id="null", **said,
-    )  # fmt: skip
-    for piece in pieces:
-        with piece.lock:
-            piece._value_buffer.seek(0)  # noqa: SLF001  its value would be a copy in memory
-            shutil.copyfileobj(piece._value_buffer, key._value_buffer, 1 << 20)  # noqa: SLF001
-    key.contentsize = sum(piece.contentsize for piece in pieces)
-    return key
 
 
 def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, _name: str) -> Answer | None:
@@ -252,8 +247,8 @@ def _complete(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes
         return None
     parts = [upload.parts[number] for number, _ in wanted]
     md5s = b"".join(bytes.fromhex(etag) for _, etag in wanted)
-    key = _made(backend, bucket, name, parts, storage=upload.storage, etag=f"{_md5(md5s)}-{len(parts)}")
-    key.multipart = upload
+    about = {"_storage_class": upload.storage or "STANDARD", "_etag": f"{_md5(md5s)}-{len(parts)}", "multipart": upload}
+    key = making.made(backend, bucket, name, making.joined(parts), **about)
     key.set_metadata(dict(upload.metadata))
     key.set_acl(upload.acl)
     bucket.keys.setlist(name, [key])
@@ -292,33 +287,27 @@ def _list(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _
     if not all(map(WRITTEN.fullmatch, (delimiter, start, *(() if coding else (prefix, *names))))):
         return None
 
-    def spelt(name: str) -> str:
-        return quote(name) if coding else escape(name)
+    def spelt(kind: str, name: str) -> str:
+        return element(kind, quote(name) if coding else name)
 
     owner = OWNER if query.get("fetch-owner") else ""
-    folders = [f"<CommonPrefixes><Prefix>{spelt(one)}</Prefix></CommonPrefixes>" for one in found if type(one) is str]
-    objects = [_listed(one, spelt(one.name), owner) for one in found if type(one) is not str]
+    folders = [f"<CommonPrefixes>{spelt('Prefix', one)}</CommonPrefixes>" for one in found if type(one) is str]
+    objects = [_listed(one, spelt("Key", one.name), owner) for one in found if type(one) is not str]
     after = (
         ("EncodingType", coding), ("KeyCount", str(len(found))), ("NextContinuationToken", following),
-        ("StartAfter", "" if token else escape(start)),
+        ("StartAfter", "" if token else start),
     )  # fmt: skip
-    about = (("Name", bucket.name), ("Prefix", spelt(prefix)), ("Delimiter", escape(delimiter)), ("MaxKeys", int(most)))
-    said = "".join((*map(_element, about), *folders, *map(_element, after)))
+    about = element("Name", bucket.name) + (spelt("Prefix", prefix) or "<Prefix/>") + element("Delimiter", delimiter)
+    said = "".join((about, element("MaxKeys", int(most)), *folders, *itertools.starmap(element, after)))
     facts = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{''.join(objects)}{said}"
     return _xml(f"<ListBucketResult {multiparts.SPACE}>{facts}</ListBucketResult>")
-
-
-def _element(said: tuple[str, Any]) -> str:
-    """What is said under a name; nothing where there is nothing to say, but for a prefix."""
-    name, value = said
-    return f"<{name}>{value}</{name}>" if value or value == 0 else "<Prefix/>" if name == "Prefix" else ""
 
 
 def _listed(key: Any, name: str, owner: str) -> str:
     algorithm = key.checksum_algorithm
     checksum = f"<ChecksumAlgorithm>{algorithm}</ChecksumAlgorithm>" if algorithm else ""
     return (
-        f"<Contents><Key>{name}</Key><LastModified>{key.last_modified_ISO8601}</LastModified><ETag>{key.etag}</ETag>"
+        f"<Contents>{name}<LastModified>{key.last_modified_ISO8601}</LastModified><ETag>{key.etag}</ETag>"
         f"{checksum}<Size>{key.size}</Size><StorageClass>{key.storage_class}</StorageClass>{owner}</Contents>"
     )
 

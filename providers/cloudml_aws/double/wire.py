@@ -118,8 +118,9 @@ def _document(body: bytes) -> dict[str, Any]:
 
 def _s3(environ: Mapping[str, Any], path: str, key: str) -> Asked:
     bucket, _, name = path.lstrip("/").partition("/")
-    method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    special = next((S3_QUERIES[word].get(method, "") for word in S3_QUERIES if word in query), "")
+    method, words = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
+    query = parse_qs(words, keep_blank_values=True) if words else {}
+    special = next((S3_QUERIES[word].get(method, "") for word in S3_QUERIES if word in query), "") if query else ""
     plain = (S3_OBJECTS if name else S3_BUCKETS).get(method, method)
     if not special and plain == "PutObject" and "HTTP_X_AMZ_COPY_SOURCE" in environ:
         plain = "CopyObject"

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudml.storage import Pushed, Storage, blobs, scan
-from cloudml_aws.double import BUCKET, plain
+from cloudml_aws.double import BUCKET, making, plain
 
 OWNER = {"ExpectedBucketOwner": "111122223333"}
 """Said beside a request, it changes nothing but that moto's server answers."""
@@ -225,3 +225,29 @@ def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:
     assert pushed == Pushed(uploaded=1, copied=1, skipped=99, bytes=7)
     assert asked.keys() == {"GetObject", "HeadObject", "DeleteObjects", "PutObject", "CopyObject"}
     assert sum(asked.values()) <= 7
+
+
+def test_an_object_is_as_moto_makes_it(cloud) -> None:
+    backend = cloud.aws.world.objects.backend
+    cloud.s3.put_object(Bucket=BUCKET, Key="ours", Body=b"1")
+    ours, motos = (
+        vars(one) for one in (backend.buckets[BUCKET].keys["ours"], backend.put_object(BUCKET, "theirs", b"1"))
+    )
+    passing = {"name", "acl", "last_modified", "lock", "_value_buffer", "_etag", "_time_progressed"}
+    passing |= {"checksum_algorithm", "checksum_value"}
+    assert {name for name, value in ours.items() if value != motos[name]} <= passing
+    assert ours.keys() == motos.keys()
+    other = vars(making.made(backend, backend.buckets[BUCKET], "other", making.held(b"2")))
+    shared = {name for name, value in ours.items() if value is other[name] and not isinstance(value, str | int | None)}
+    assert shared - {"_time_progressed"} == {"acl", "_transitions"}, "what belongs to both is changed by nobody"
+
+
+@pytest.mark.parametrize("size", [10, making.SMALL_BYTES + 1])
+def test_a_copy_outlives_what_it_was_made_of(cloud, size: int) -> None:
+    content = os.urandom(size)
+    cloud.s3.put_object(Bucket=BUCKET, Key="from", Body=content)
+    cloud.s3.copy_object(Bucket=BUCKET, Key="to", CopySource=f"{BUCKET}/from")
+    cloud.s3.put_object(Bucket=BUCKET, Key="from", Body=b"other")
+    cloud.s3.delete_object(Bucket=BUCKET, Key="from")
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="to")["Body"].read() == content
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="to", **OWNER)["Body"].read() == content

@@ -40,6 +40,16 @@ DOUBLES = {
 LONG_AGO = 1_000_000_000
 OURS = "cloudml"
 MEGABYTE = 1e6
+MEMORY = Path("/dev/shm")
+
+
+def roomy(size: float) -> Path | None:
+    """Where to put *size* bytes that come back once: in memory if there is room beside a store, so that no disk shows.
+
+    ext4 looks through the inodes that were freed in the last minutes before it gives one: after another client's files
+    were removed, making files took twice as long.
+    """
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 5 * size else None
 
 
 @dataclass
@@ -235,13 +245,15 @@ def options() -> argparse.Namespace:
 def main() -> None:
     said = options()
     part = (tuple(said.stores), tuple(said.parts)) != (STORES, PARTS)
+    one = {"one", "resumed", "copy"} & set(said.parts)
+    size = said.files * said.bytes + (said.gigabytes * 1e9 if one else 0)
     with (
-        tempfile.TemporaryDirectory(prefix="transfer-") as name,
+        tempfile.TemporaryDirectory(prefix="transfer-", dir=roomy(size)) as name,
         measuring.area("transfer", keep=part) as area,
     ):
         bench = Bench(Path(name), area, said.rounds)
         lay(bench.folder / "many", said.files, said.bytes)
-        if {"one", "resumed", "copy"} & set(said.parts):
+        if one:
             lay(bench.folder / "one", 1, int(said.gigabytes * 1e9))
         for store in said.stores:
             if "many" in said.parts:

@@ -13,6 +13,7 @@ from cloudml.runtime.record import read_record
 from cloudml.states import JobState
 from cloudml_local import processes
 from cloudml_local.places import Run
+from cloudml_local.state import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,10 +90,12 @@ def outcome(seen: Seen, *, stopping: bool, driver: int | None) -> tuple[JobState
 
 
 def _killed(seen: Seen) -> str:
-    """Why a job failed whose runner was killed."""
+    """Why a job failed whose runner was killed, or ended by an error of its own, which is what it said last."""
     if seen.state == JobState.FAILED and seen.reason:
         return seen.reason
-    return "the runner was killed" if seen.state != UNKNOWN else "the runner was killed before the script began"
+    if seen.state != UNKNOWN:
+        return "the runner was killed"
+    return ": ".join(("the runner was killed before the script began", *seen.tail[-1:]))
 
 
 def publish(run: Run) -> None:
@@ -139,11 +142,13 @@ def finish(state: State, row: Row, driver: int | None) -> Row | None:
 def settle_orphan(state: State, row: Row) -> None:
     """End what a killed runner left running, and write down how its job ended.
 
-    Of several who find it, one does it: the one who becomes its owner.
+    Of several who find it, one does it: the one who becomes its owner. That begins another attempt: a runner that was
+    started a moment before its starter was killed comes late, and does not take the job back.
     """
 
     def take_over(now: Row) -> Row | None:
-        return now.with_facts(owner=processes.me(), role=None) if now.owner == row.owner and now.orphaned else None
+        ours = {"owner": processes.me(), "role": None, "attempt": attempt()}
+        return now.with_facts(**ours) if now.owner == row.owner and now.orphaned else None
 
     taken = state.edit("jobs", row.name, take_over)
     if taken is not None:

@@ -76,8 +76,13 @@ def new(identity: Identity, name: str, state: str, body: Mapping[str, Any]) -> R
         hash=identity.hash,
         state=state,
         body=body,
-        facts={"owner": processes.me(), "attempt": os.urandom(16).hex()},
+        facts={"owner": processes.me(), "attempt": attempt()},
     )
+
+
+def attempt() -> str:
+    """By what one try to make an object is told from the others."""
+    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)

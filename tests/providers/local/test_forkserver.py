@@ -76,7 +76,7 @@ def forked(here) -> str:
     here.start("print('the first of a process is a program')\n", "first")
     name = here.start(WAITS, "waits").name
     log = here.home / "runs" / name / "log.txt"
-    assert processes.wait_until(lambda: "waiting" in log.read_text(), DEADLINE_S)
+    assert processes.wait_until(lambda: log.exists() and "waiting" in log.read_text(), DEADLINE_S)
     assert "forkserver" in program(number(owner(here, name)))
     return name
 

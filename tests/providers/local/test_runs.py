@@ -260,6 +260,8 @@ def test_a_runner_that_never_started_is_not_waited_for(here) -> None:
     lost = new(resource.identity, resource.identity.name, JobState.QUEUED, lower(resource, here.state.places))
     here.state.add(replace(lost, facts={"owner": "1@another-moment", "attempt": "lost"}))
     assert here.provider.jobs.get(resource.identity.name).state is JobState.FAILED
+    # A runner that comes late may not take the job back from whoever has taken it over.
+    assert here.state.get("jobs", resource.identity.name).facts["attempt"] != "lost"
     here.provider.jobs.create(resource, SILENT)
 
 

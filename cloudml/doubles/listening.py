@@ -40,6 +40,11 @@ def http_date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
+def first_part(target: str) -> str:
+    """What the path of a request names first: a bucket, or an account."""
+    return target[1:].partition("?")[0].partition("/")[0]
+
+
 class Handler(BaseHTTPRequestHandler):
     """A request handler that keeps connections open.
 
@@ -54,17 +59,21 @@ class Handler(BaseHTTPRequestHandler):
     came: bytes | None = None
     """The body, where it has been read already."""
 
+    @property
+    def length(self) -> int:
+        """So many bytes follow the head, where it says so."""
+        return int(self.headers.get("content-length") or 0)
+
     def quick(self) -> bool:
         """Whether a request, whose head is known, is answered without waiting for anything."""
         return False
 
     def brief(self) -> bool:
         """Whether a request and its answer are small enough for the thread that all share."""
-        said = self.headers
         return (
             self.command in BRIEF
-            and int(said.get("content-length") or 0) <= SHORT_BYTES
-            and not {"transfer-encoding", "expect"} & said.keys()
+            and self.length <= SHORT_BYTES
+            and not {"transfer-encoding", "expect"} & self.headers.keys()
             and self.quick()
         )
 
@@ -123,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("expect", "").lower() == "100-continue":
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.headers.get("transfer-encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("content-length") or 0))
+            return self.rfile.read(self.length)
         parts = []
         while size := int(self.rfile.readline().partition(b";")[0], 16):
             parts.append(self.rfile.read(size))
@@ -203,7 +212,7 @@ class Shared:
         if not (self._handler.understood(there[:end].decode("latin-1").split("\r\n")) and self._handler.brief()):
             return False
         self._received(end + 4)
-        self._missing = int(self._handler.headers.get("content-length") or 0)
+        self._missing = self._handler.length
         return True
 
     def _received(self, size: int, flags: int = 0) -> bytes:

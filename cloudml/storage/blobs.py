@@ -299,11 +299,7 @@ def _link(blob: Path, target: Path, staging: Path) -> None:
     that jobs read.
     """
     try:
-        try:
-            os.link(blob, target)
-        except FileNotFoundError:  # the folder, as for the first file in it, or the blob
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(blob, target)
+        files.in_its_folder(target, lambda: os.link(blob, target))
         return
     except FileExistsError:
         if target.samefile(blob):

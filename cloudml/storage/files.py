@@ -10,17 +10,19 @@ import fcntl
 import os
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 STAGING = "staging"
 OURS = "new-"
 """How the names in it begin that are written here."""
 WRITABLE = 0o666
+
+Result = TypeVar("Result")
 
 
 def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool, mode: int = WRITABLE) -> None:
@@ -47,19 +49,29 @@ def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool, 
             try:
                 file.writelines(content)
                 file.flush()
-                _name(staged, target, only_new=only_new)
+                in_its_folder(target, partial(_name, staged, target, only_new=only_new))
             finally:
                 staged.unlink(missing_ok=True)
             return
 
 
+def in_its_folder(path: Path, act: Callable[[], Result]) -> Result:
+    """Do what needs the folder of *path*; where there is none, make it and do it again: mostly it is there.
+
+    Raises:
+        FileNotFoundError: Something else is not there.
+    """
+    try:
+        return act()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return act()
+
+
 def _new(path: Path, mode: int) -> BinaryIO:
-    """A new file to write to, in a folder that is made where there is none: not asked for before, as it mostly is."""
+    """A new file to write to."""
     opener = partial(os.open, mode=mode)
-    with suppress(FileNotFoundError):
-        return open(path, "xb", opener=opener)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return open(path, "xb", opener=opener)
+    return in_its_folder(path, lambda: open(path, "xb", opener=opener))
 
 
 def _same(descriptor: int, path: Path) -> bool:
@@ -68,15 +80,7 @@ def _same(descriptor: int, path: Path) -> bool:
 
 
 def _name(staged: Path, target: Path, *, only_new: bool) -> None:
-    """Give a whole file its name, in one step; *target*'s folder may have to be made."""
-    try:
-        _renamed(staged, target, only_new=only_new)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _renamed(staged, target, only_new=only_new)
-
-
-def _renamed(staged: Path, target: Path, *, only_new: bool) -> None:
+    """Give a whole file its name, in one step."""
     if not only_new:
         staged.replace(target)
         return

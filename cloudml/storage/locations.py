@@ -89,10 +89,8 @@ def address(root: str, key: str) -> str:
     return f"{shown.rstrip('/')}/{key}" if key else shown
 
 
-@lru_cache(maxsize=64)
-def _shown(root: str) -> str:
-    """It is asked for each request."""
-    return public(root)
+_shown = lru_cache(maxsize=64)(public)
+"""Of the roots of stores, which are asked for with each request."""
 
 
 @lru_cache(maxsize=16)

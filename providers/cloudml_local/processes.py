@@ -27,6 +27,7 @@ MARK = "CLOUDML_LOCAL"
 MARKED = f"\0{MARK}=".encode()
 PROC = Path("/proc")
 LINUX = PROC.joinpath("self").exists()
+"""Whether processes are told of as in proc(5)."""
 MARK_BYTES = 4096
 """As long as a path may be (Linux: PATH_MAX)."""
 LOOK_S = 0.02

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles.faults import Kind
+from cloudml.doubles.listening import first_part
 from cloudml_aws import requests
 from cloudml_aws.clients import service_model
 from cloudml_aws.double import invoking, plain, services, wire, words
@@ -78,9 +79,9 @@ class Front:
 
     def quick(self, target: str, authorization: str) -> bool:
         """Whether a request is one for objects, which waits for nothing unless a fault wants it to."""
-        bucket = target[1:].partition("?")[0].partition("/")[0]
+        world = self._world
         return (
-            self._world.faults.none and "/s3/aws4_request" in authorization and self._world.objects.has_bucket(bucket)
+            world.faults.none and "/s3/aws4_request" in authorization and world.objects.has_bucket(first_part(target))
         )
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Objects for moto's store, made from a pattern, and their contents, of which no copies are made."""
+"""Objects for moto's store, made from a pattern, and their contents; small ones are not copied."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _unsaid(account: str, region: str) -> Mapping[str, Any]:
 
 
 def held(content: bytes) -> Any:
-    """Content as it is, and no copy of it; what is large, in a file."""
+    """Content as it is, and no copy of it; what is large is written to a file."""
     if len(content) <= SMALL_BYTES:
         return io.BytesIO(content)
     file = SpooledTemporaryFile(SMALL_BYTES)  # noqa: SIM115  the object's, which closes it

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import threading
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from cloudml_azure.double.refusals import Refused
 from cloudml_azure.double.wire import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
 PIECE = 1 << 20
@@ -54,6 +55,11 @@ class Blob:
         if isinstance(self.content, Path):
             return Part(self.content, start, length)
         return self.content if length == self.size else self.content[start : start + length]
+
+    def read(self, start: int, length: int) -> bytes:
+        """The same, in memory."""
+        part = self.part(start, length)
+        return part if isinstance(part, bytes) else part.read()
 
 
 Condition = dict[str, str]
@@ -217,7 +223,7 @@ class Blobs:
     def staged(self, container: str, name: str) -> dict[str, int]:
         """The blocks that wait, and their sizes."""
         with self._lock:
-            return {key[2]: _size(kept) for key, kept in self._staged.items() if key[:2] == (container, name)}
+            return {block: _size(kept) for block, kept in self._waiting(container, name).items()}
 
     def commit(
         self,
@@ -234,29 +240,33 @@ class Blobs:
             Refused: One is neither, or the condition forbids it.
         """
         with self._lock:
-            there = {**self._committed(container, name), **self._waiting(container, name)}
+            waiting = self._waiting(container, name)
+            committed = self._committed(container, name, {*wanted} - waiting.keys())
+            there = {**committed, **waiting}
             try:
+                if not {*wanted} <= there.keys():
+                    raise Refused("InvalidBlockList", "The specified block list is invalid.")
                 pieces = [there[block] for block in wanted]
-            except KeyError as error:
-                raise Refused("InvalidBlockList", "The specified block list is invalid.") from error
-            blocks = [(block, _size(piece)) for block, piece in zip(wanted, pieces, strict=True)]
-            found = self.put(container, name, pieces, condition=condition, blocks=blocks, **said)
-            for block in self._waiting(container, name):
+                blocks = [(block, _size(piece)) for block, piece in zip(wanted, pieces, strict=True)]
+                found = self.put(container, name, pieces, condition=condition, blocks=blocks, **said)
+            finally:
+                for piece in committed.values():
+                    _drop(piece)
+            for block, piece in waiting.items():
                 del self._staged[container, name, block]
-            for piece in there.values():
                 _drop(piece)
         return found
 
     def _waiting(self, container: str, name: str) -> dict[str, Kept]:
         return {key[2]: kept for key, kept in self._staged.items() if key[:2] == (container, name)}
 
-    def _committed(self, container: str, name: str) -> dict[str, Kept]:
-        """The blocks of the blob that is there, each by itself."""
+    def _committed(self, container: str, name: str, wanted: Container[str]) -> dict[str, Kept]:
+        """Those of the blocks of the blob that is there, each by itself."""
         blob, found, at = self.find(container, name), dict[str, Kept](), 0
         if blob is not None:
             for block, size in blob.blocks:
-                part = blob.part(at, size)
-                found[block] = self._kept(part if isinstance(part, bytes) else part.read())
+                if block in wanted:
+                    found[block] = self._kept(blob.read(at, size))
                 at += size
         return found
 
@@ -344,8 +354,7 @@ def new_etag() -> str:
 
 def new_id() -> str:
     """An id of a request or a copy."""
-    text = f"{_chance.getrandbits(128):032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(uuid.UUID(int=_chance.getrandbits(128)))
 
 
 def stamp(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles.faults import Kind
+from cloudml.doubles.listening import first_part
 from cloudml_azure.double import blobs, contracts, storage, wire
 from cloudml_azure.double.identity import CLIENT, OBJECT, of_run
 from cloudml_azure.double.refusals import Refused, not_found
@@ -76,7 +77,7 @@ class Front:
 
     def quick(self, target: str) -> bool:
         """Whether a request is one for storage, which waits for nothing unless a fault wants it to."""
-        return self._world.faults.none and target[1:].partition("/")[0] in self._world.accounts
+        return self._world.faults.none and first_part(target) in self._world.accounts
 
     def dispatch(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a request.

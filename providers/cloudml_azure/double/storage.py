@@ -298,8 +298,7 @@ def _copied(world: World, asked: Asked) -> bytes:
     found = _source(world, asked)
     match = RANGE.fullmatch(asked.headers.get("x-ms-source-range", ""))
     start, end = (int(match[1]), int(match[2] or found.size) + 1) if match else (0, found.size)
-    part = found.part(start, min(end, found.size) - start)
-    return part if isinstance(part, bytes) else part.read()
+    return found.read(start, min(end, found.size) - start)
 
 
 def copy_blob(world: World, asked: Asked) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.doubles.faults import Kind
+from cloudml.doubles.listening import first_part
 from cloudml_gcp.double import accounts, journal, scheduler, storage, vertex, wire, xmlapi
 from cloudml_gcp.double.refusals import CODES, Refused
 
@@ -61,7 +62,7 @@ class Front:
 
     def quick(self, target: str) -> bool:
         """Whether a request is one of the XML API, which waits for nothing unless a fault wants it to."""
-        return self._world.faults.none and self._world.objects.has(target[1:].partition("?")[0].partition("/")[0])
+        return self._world.faults.none and self._world.objects.has(first_part(target))
 
     def answer(self, request: Request, connection: socket.socket | None = None) -> Answer:
         """The answer to a request.

@@ -6,6 +6,7 @@ manifest         names, sizes and digests (pure)
 failures         what a store's errors mean, as a table (pure)
 locations        addresses, and the stores behind them
 files            writing into a store that is a folder
+pieces           how large contents are divided, and what their digest is (pure)
 digests          reading and hashing files, and remembering it
 scanning         a path's manifest; `remote` for what lies elsewhere
 store            Storage: read, write, list, delete, and the transfers below

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -13,9 +12,10 @@ from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
 from cloudml.progress import Once
-from cloudml.storage import files, parts
+from cloudml.storage import files, parts, pieces
 from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at
 from cloudml.storage.failures import translated
+from cloudml.storage.parts import Piece
 from cloudml.storage.pulling import Source, ranges
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cloudml.progress import Meter
     from cloudml.storage.manifest import Entry
-    from cloudml.storage.parts import Bytes, Uploads
+    from cloudml.storage.parts import Uploads
     from cloudml.storage.store import Storage
 
 WHOLE_BYTES = 8 << 20
@@ -122,11 +122,11 @@ def room(storage: Storage, size: int) -> int:
     """How many bytes of a file of that size are held in memory while it is sent."""
     if storage.folder:
         return min(size, CHUNK_BYTES)
-    return size if size <= WHOLE_BYTES else (parts.AT_ONCE + 1) * parts.part_bytes(size)
+    return size if size <= WHOLE_BYTES else (parts.AT_ONCE + 1) * pieces.piece_bytes(size)
 
 
 def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) -> int:
-    if storage.uploads and entry.size > parts.LARGE_BYTES:
+    if storage.uploads and pieces.divided(entry.digest):
         return _put_resumed(storage, storage.uploads, path, entry, Once(meter))
     content = _verified(entry, meter.add)
     with translated(storage.uri(path)):
@@ -140,7 +140,7 @@ def _put(storage: Storage, path: str, entry: Entry, meter: Meter, *, new: bool) 
 
 
 def _put_resumed(storage: Storage, uploads: Uploads, path: str, entry: Entry, once: Once) -> int:
-    content = (_Untouched if _untouched(entry) else _Verified)(entry, once)
+    content = _Large(entry, entry.pieces if _untouched(entry) else (), once)
     sent = parts.send(uploads, path, content, entry.size, lambda: has(storage, entry.digest, entry.size))
     once.all(entry.size)
     return sent
@@ -156,7 +156,7 @@ def put_parts(storage: Storage, path: str, content: Iterable[bytes | memoryview]
     """Send a large object of *size* bytes to a bucket; nothing of it shows there before all of *content* has come."""
     import obstore
 
-    obstore.put(storage.store, path, content, chunk_size=parts.part_bytes(size), max_concurrency=parts.AT_ONCE)
+    obstore.put(storage.store, path, content, chunk_size=pieces.piece_bytes(size), max_concurrency=parts.AT_ONCE)
 
 
 def put_whole(storage: Storage, digest: str, content: bytes) -> bool:
@@ -185,69 +185,51 @@ def adopt(storage: Storage, file: Path, digest: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Untouched:
-    """A file whose digest was reckoned, and that nobody has touched since: parts are read where they are sent."""
+class _Large:
+    """A local file that is sent in parts.
+
+    Attributes:
+        known: The SHA-256 of its pieces, if nobody has touched the file since they were reckoned; else nothing.
+    """
 
     entry: Entry
+    known: Sequence[bytes]
     once: Once
 
-    @property
-    def ahead(self) -> int:
-        """Of what waits nothing is in memory: whoever is free takes the next part, whichever is not through yet."""
-        return 4 * parts.AT_ONCE
+    def pieces(self) -> Iterator[Piece]:
+        size = pieces.piece_bytes(self.entry.size)
+        for number, length in enumerate(pieces.sizes(self.entry.size)):
+            read = partial(self._read, number * size, length)
+            yield Piece(length, read, self.known[number] if self.known else b"")
 
-    def pieces(self) -> Iterator[Callable[[], Bytes]]:
-        size, count = parts.part_bytes(self.entry.size), self.once.again()
-        return (partial(self._part, place, size, count) for place in range(0, self.entry.size, size))
+    def counting(self) -> Callable[[int], None]:
+        return self.once.again()
 
-    def _part(self, place: int, size: int, count: Callable[[int], None]) -> bytes:
-        piece = read_at(self.entry.source, place, size)
-        count(len(piece))
-        return piece
+    def _read(self, place: int, size: int) -> bytes:
+        found = read_at(self.entry.source, place, size)
+        # What was read before the file was touched is what its digest says.
+        if len(found) != size or (self.known and not _untouched(self.entry)):
+            raise changed(self.entry.source)
+        return found
 
-    def check(self) -> None:
-        if not _untouched(self.entry):
+    def check(self, digests: Sequence[bytes]) -> None:
+        if pieces.composite(digests) != self.entry.digest:
             raise changed(self.entry.source)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    """Any other file: it is read in order, and its digest reckoned on the way."""
-
-    entry: Entry
-    once: Once
-
-    @property
-    def ahead(self) -> int:
-        """What waits is in memory."""
-        return parts.AT_ONCE
-
-    def pieces(self) -> Iterator[Callable[[], Bytes]]:
-        size = parts.part_bytes(self.entry.size)
-        for piece in parts.cut(_verified(self.entry, self.once.again(), size), size):
-            yield partial(_the, piece)
-
-    def check(self) -> None:
-        """It was checked when its end was read."""
-
-
-def _the(piece: Bytes) -> Bytes:
-    return piece
-
-
-def _verified(entry: Entry, count: Callable[[int], None], piece_bytes: int = 0) -> Iterator[bytes]:
+def _verified(entry: Entry, count: Callable[[int], None]) -> Iterator[bytes]:
     """The bytes of a local file; an error instead of the end when they are not those of its digest.
 
     Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing
     of an upload whose source failed, so no blob can have a wrong name.
     """
-    found = None if _untouched(entry) else hashlib.sha256()
-    for chunk in read(entry.source, piece_bytes):
+    found = None if _untouched(entry) else pieces.Reckoning(entry.size, like=entry.digest)
+    for chunk in read(entry.source):
         if found:
             found.update(chunk)
         count(len(chunk))
         yield chunk
-    if not (found.hexdigest() == entry.digest if found else _untouched(entry)):
+    if not (found.digest() == entry.digest if found else _untouched(entry)):
         raise changed(entry.source)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from cloudml.storage import parts
+from cloudml.storage import parts, pieces
 from cloudml.storage.blobs import COPY_LIMIT_BYTES, WHOLE_BYTES
 from cloudml.storage.failures import translated
 from cloudml.storage.parallel import each
@@ -40,7 +40,7 @@ def copy(storage: Storage, original: Listed, target: str) -> None:
             shutil.copyfile(storage.folder / original.path, storage.folder / target)
         elif original.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
             stream = obstore.get(storage.store, original.path).stream(WHOLE_BYTES)
-            size = parts.part_bytes(original.size)
+            size = pieces.piece_bytes(original.size)
             obstore.put(storage.store, target, stream, chunk_size=size, max_concurrency=parts.AT_ONCE)
         else:
             obstore.copy(storage.store, original.path, target)

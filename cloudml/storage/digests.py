@@ -6,9 +6,10 @@ import hashlib
 import os
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cloudml.errors import SpecError
+from cloudml.storage.pieces import Reckoning
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,6 +31,14 @@ ROWS_AT_MOST = 500_000
 
 Mark = tuple[int, int, int, int, int]
 Result = TypeVar("Result")
+
+
+class _Updated(Protocol):
+    def update(self, content: bytes, /) -> None:
+        """So much more of it."""
+
+
+Updated = TypeVar("Updated", bound=_Updated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +72,8 @@ def unreadable(path: Path | str, error: OSError) -> SpecError:
     return SpecError(f"`{path}` cannot be read: {error.strerror or error}")
 
 
-def read(path: str, piece_bytes: int = 0) -> Iterator[bytes]:
-    """The bytes of a file in pieces of that size at most; of CHUNK_BYTES where it is 0.
+def read(path: str) -> Iterator[bytes]:
+    """The bytes of a file, CHUNK_BYTES at most at once.
 
     Raises:
         SpecError: It cannot be read, or changed meanwhile.
@@ -73,7 +82,7 @@ def read(path: str, piece_bytes: int = 0) -> Iterator[bytes]:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open would only wrap this hot path
             before = stamp(os.fstat(file.fileno()))
             # A buffer no larger than the file: of a small one, 1 MiB would cost more than its reading.
-            while chunk := file.read(min(piece_bytes or CHUNK_BYTES, before.size + 1)):
+            while chunk := file.read(min(CHUNK_BYTES, before.size + 1)):
                 yield chunk
             after = stamp(os.fstat(file.fileno()))
         now = stamp(os.stat(path))  # noqa: PTH116 - as above
@@ -101,12 +110,47 @@ def read_at(path: str, place: int, size: int) -> bytes:
 
 
 def sha256(path: str, size: int, count: Callable[[int], None] | None = None) -> str:
-    """The digest, in hexadecimal, of a file of *size* bytes that does not change; *count* hears of each piece.
+    """The SHA-256, in hexadecimal, of a file of *size* bytes that does not change; *count* hears of each piece.
 
     Raises:
         SpecError: It cannot be read, or is not what it was.
     """
+    return _reckoned(path, size, hashlib.sha256(), count).hexdigest()
+
+
+def digest(path: str, size: int, like: str = "") -> str:
+    """The digest of a file as a manifest tells it, *like* another that it will be compared with.
+
+    Raises:
+        SpecError: It cannot be read, or is not what it was.
+    """
+    return _reckoned(path, size, Reckoning(size, like)).digest()
+
+
+def sha256_of_piece(path: str, place: int, size: int, count: Callable[[int], None]) -> bytes:
+    """The SHA-256, as 32 bytes, of so many bytes of a file from a place on; *count* hears of each chunk.
+
+    Raises:
+        SpecError: It cannot be read, or does not hold so many.
+    """
     found = hashlib.sha256()
+    chunk = memoryview(bytearray(min(size, CHUNK_BYTES)))
+    left = size
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            file.seek(place)
+            while left and (got := file.readinto(chunk[:left])):
+                found.update(chunk[:got])
+                count(got)
+                left -= got
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if left:
+        raise changed(path)
+    return found.digest()
+
+
+def _reckoned(path: str, size: int, found: Updated, count: Callable[[int], None] | None = None) -> Updated:
     seen = 0
     for chunk in read(path):
         found.update(chunk)
@@ -115,7 +159,7 @@ def sha256(path: str, size: int, count: Callable[[int], None] | None = None) -> 
             count(len(chunk))
     if seen != size:
         raise changed(path)
-    return found.hexdigest()
+    return found
 
 
 class DigestCache:
@@ -150,7 +194,7 @@ class DigestCache:
         ]
 
         def write(database: sqlite3.Connection) -> None:
-            database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?)", rows)
             database.execute(FORGET, (ROWS_AT_MOST,))
 
         if rows:
@@ -171,9 +215,9 @@ class DigestCache:
             return None
 
 
-SCHEMA = """CREATE TABLE IF NOT EXISTS digests (
+SCHEMA = """CREATE TABLE IF NOT EXISTS contents (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, digest TEXT
 )"""
 
-SELECT = "SELECT path, size, mtime_ns, inode, digest FROM digests WHERE path IN ({})"
-FORGET = "DELETE FROM digests WHERE rowid <= (SELECT max(rowid) FROM digests) - ?"
+SELECT = "SELECT path, size, mtime_ns, inode, digest FROM contents WHERE path IN ({})"
+FORGET = "DELETE FROM contents WHERE rowid <= (SELECT max(rowid) FROM contents) - ?"

@@ -29,11 +29,14 @@ class Entry:
     Attributes:
         path: Its name inside the dataset, with ``/`` between folders, in Unicode's composed form (NFC).
         size: In bytes.
-        digest: SHA-256 of its bytes in hexadecimal; of a remote file `REMOTE` and SHA-256 of size and entity tag.
+        digest: SHA-256 of its bytes in hexadecimal; of a file of more than 64 MiB that of its pieces, with their number
+            behind it (`cloudml.storage.pieces`); of a remote file `REMOTE` and SHA-256 of size and entity tag.
         source: Where it lies: an absolute path, or a URL, which may be a signed one: not for messages. No part of its
             identity.
         mark: By what a local file is known to be still the one whose digest this is, as `digests.mark`; None where only
             reading it tells. No part of its identity.
+        pieces: The SHA-256 of each of its pieces; empty where the file is not divided, or there is no mark. No part of
+            its identity.
     """
 
     path: str
@@ -41,6 +44,7 @@ class Entry:
     digest: str
     source: str = field(default="", compare=False, repr=False)
     mark: Mark | None = field(default=None, compare=False, repr=False)
+    pieces: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def remote(self) -> bool:

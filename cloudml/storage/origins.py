@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from contextlib import suppress
@@ -16,6 +15,7 @@ from cloudml.storage import blobs
 from cloudml.storage.failures import translated
 from cloudml.storage.files import STAGING
 from cloudml.storage.locations import address, opened, parsed
+from cloudml.storage.pieces import Reckoning
 from cloudml.storage.pulling import Source, ranges, receive, stream, whole
 from cloudml.storage.remote import identity, look
 
@@ -83,7 +83,7 @@ def _to_bucket(storage: Storage, source: Source, entry: Entry, meter: Meter) -> 
     Its name is known when all of it has passed. So a large one goes to a name of its own first, from which the store
     copies it: nothing of it is kept here.
     """
-    passing = Passing(meter)
+    passing = Passing(meter, entry.size)
     if entry.size <= blobs.WHOLE_BYTES:
         content = b"".join(passing.seen([whole(source)]))
         _look_again(source, entry)
@@ -119,11 +119,12 @@ class Passing:
 
     Args:
         meter: Told of every byte.
+        size: How many there will be.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, size: int) -> None:
         self._meter = meter
-        self._found = hashlib.sha256()
+        self._found = Reckoning(size)
 
     def seen(self, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
         """The same pieces."""
@@ -134,4 +135,4 @@ class Passing:
 
     @property
     def digest(self) -> str:
-        return self._found.hexdigest()
+        return self._found.digest()

@@ -1,9 +1,9 @@
 """Large contents in parts that the store keeps until all have come: an interrupted push goes on where it was.
 
 Nothing is remembered on this computer. The name of a blob is the digest of its content, and where its parts begin
-follows from its size: so the next push of the same content asks the store which parts it has, and sends the others. A
-part that is there counts only if it is the same bytes. Of a file that changed while it was sent, parts of the wrong
-content lie under that name; their size says nothing.
+follows from its size (`cloudml.storage.pieces`): so the next push of the same content asks the store which parts it
+has, and sends the others. A part that is there counts only if it is the same bytes. Of a file that changed while it was
+sent, parts of the wrong content lie under that name; their size says nothing.
 
 What differs from store to store is behind `Uploads`, which each cloud's provider implements with its own client.
 obstore makes uploads in parts too, but tells nothing of them.
@@ -11,31 +11,25 @@ obstore makes uploads in parts too, but tells nothing of them.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError, SpecError
 from cloudml.storage.parallel import in_order
+from cloudml.storage.pieces import sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-LARGE_BYTES = 64 << 20
-"""Larger contents are sent so: eight parts. With less, a second try has little to save, and each would cost more: two
-further requests, and the loading of the cloud's own client."""
-
-SMALLEST_BYTES = 8 << 20
-"""Of a part but the last: S3 and Google take none below 5 MiB."""
-
-MOST = 9_000
-"""S3 and Google take 10,000 parts of one object, Azure 50,000."""
-
-Bytes = bytes | bytearray
-
 AT_ONCE = 6
 """Parts of one content on their way."""
+
+WAITING = 4
+"""So many times as many are handed out."""
 
 TRIES = 3
 """So often an upload is begun that others end meanwhile."""
@@ -71,23 +65,46 @@ class Part:
     digest: str = ""
 
 
+class Piece:
+    """A piece of a content, read when somebody asks for its bytes.
+
+    Args:
+        size: In bytes.
+        read: Gives them.
+        sha256: Of them, where it is known.
+    """
+
+    def __init__(self, size: int, read: Callable[[], bytes], sha256: bytes = b"") -> None:
+        self.size = size
+        self._read, self._sha256 = read, sha256
+
+    @cached_property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self._read()
+
+    @cached_property
+    def sha256(self) -> bytes:
+        """Of its bytes, as 32 bytes."""
+        return self._sha256 or hashlib.sha256(self.content).digest()
+
+
 class Content(Protocol):
     """What is sent; it can be read again from its beginning."""
 
-    @property
-    def ahead(self) -> int:
-        """How many parts may be on their way or wait for it."""
+    def pieces(self) -> Iterable[Piece]:
+        """Every piece in order; threads read several at once."""
         ...
 
-    def pieces(self) -> Iterable[Callable[[], Bytes]]:
-        """Every part in order, each read when it is called for, in any thread."""
+    def counting(self) -> Callable[[int], None]:
+        """What is told of the bytes that are there, once for each time that all pieces are gone through."""
         ...
 
-    def check(self) -> None:
-        """Now that all of it was read: was it what it should be?
+    def check(self, digests: Sequence[bytes]) -> None:
+        """Now that all of it was sent or was there, with pieces of those SHA-256: is it what it should be?
 
         Raises:
-            SpecError: It was not.
+            SpecError: It is not.
         """
         ...
 
@@ -112,11 +129,11 @@ class Uploads(Protocol):
         """What has come of it, by number."""
         ...
 
-    def holds(self, part: Part, content: Bytes) -> bool:
-        """Whether a part that the store named is that *content*."""
+    def holds(self, part: Part, piece: Piece) -> bool:
+        """Whether a part that the store named is that piece."""
         ...
 
-    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
+    def put(self, upload: Upload, number: int, piece: Piece) -> Part:
         """Send a part, in place of what has its number; the first is 1."""
         ...
 
@@ -131,34 +148,6 @@ class Uploads(Protocol):
     def unfinished(self, folder: str) -> Iterable[Upload]:
         """All uploads below a folder that can be aborted."""
         ...
-
-
-def part_bytes(size: int) -> int:
-    """How large the parts are in which a content of that size is sent."""
-    return max(SMALLEST_BYTES, size // MOST + 1)
-
-
-def sizes(size: int) -> Sequence[int]:
-    """The sizes of its parts, in order."""
-    whole, rest = divmod(size, part_bytes(size))
-    return [part_bytes(size)] * whole + [rest] * (rest > 0)
-
-
-def cut(content: Iterable[bytes], size: int) -> Iterator[Bytes]:
-    """The same bytes in pieces of *size*, but for the last; what comes so already is not copied."""
-    piece = bytearray()
-    for chunk in content:
-        if not piece and len(chunk) == size:
-            yield chunk
-            continue
-        rest = memoryview(chunk)
-        while len(rest) >= (left := size - len(piece)):
-            piece += rest[:left]
-            yield piece
-            piece, rest = bytearray(), rest[left:]
-        piece += rest
-    if piece:
-        yield piece
 
 
 def fitting(there: Mapping[int, Part], wanted: Sequence[int]) -> dict[int, Part]:
@@ -238,17 +227,28 @@ class _Sending:
 
     def all(self, content: Content) -> None:
         """Bring every part, and complete the upload."""
-        parts = []
-        for part, sent in in_order(self._bring, enumerate(content.pieces(), 1), ahead=content.ahead, workers=AT_ONCE):
-            parts.append(part)
-            self.sent += sent
-        content.check()
-        self._uploads.complete(self._upload, parts)
+        count = content.counting()
 
-    def _bring(self, numbered: tuple[int, Callable[[], Bytes]]) -> tuple[Part, int]:
-        number, read = numbered
-        piece = read()
+        def bring(numbered: tuple[int, Piece]) -> tuple[Part, bytes, int]:
+            number, piece = numbered
+            part, sent = self._brought(number, piece)
+            count(piece.size)
+            return part, piece.sha256, sent
+
+        whole, digests = [], []
+        # What waits is not in memory yet: whoever is free takes the next piece, whichever is not through.
+        for part, sha256, sent in in_order(
+            bring, enumerate(content.pieces(), 1), ahead=WAITING * AT_ONCE, workers=AT_ONCE
+        ):
+            whole.append(part)
+            digests.append(sha256)
+            self.sent += sent
+        content.check(digests)
+        self._uploads.complete(self._upload, whole)
+
+    def _brought(self, number: int, piece: Piece) -> tuple[Part, int]:
+        """A part that is there now; how many bytes were sent for it."""
         there = self._there.get(number)
-        if there is not None and there.size == len(piece) and self._uploads.holds(there, piece):
+        if there is not None and there.size == piece.size and self._uploads.holds(there, piece):
             return there, 0
-        return self._uploads.put(self._upload, number, piece), len(piece)
+        return self._uploads.put(self._upload, number, piece), piece.size

@@ -6,7 +6,6 @@ an interrupted pull left is gone on with.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import tempfile
@@ -18,10 +17,11 @@ from uuid import uuid4
 
 from cloudml.errors import ConflictError, InvalidRequestError, NotFoundError, SpecError
 from cloudml.progress import Meter
-from cloudml.storage.digests import CHUNK_BYTES, sha256
+from cloudml.storage.digests import CHUNK_BYTES, digest
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import check
 from cloudml.storage.parallel import Room, each, in_order
+from cloudml.storage.pieces import Reckoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,8 +146,8 @@ def _arrive(wanted: Wanted, folder: Path, meter: Meter, room: Room) -> bool:
 
 
 def _complete(wanted: Wanted, part: str, meter: Meter) -> bool:
-    size, digest = receive(wanted.source, part, meter)
-    if size == wanted.source.size and wanted.digest in ("", digest):
+    size, found = receive(wanted.source, part, meter, wanted.digest)
+    if size == wanted.source.size and wanted.digest in ("", found):
         return True
     Path(part).unlink(missing_ok=True)
     return False
@@ -160,29 +160,38 @@ def _is(file: str, wanted: Wanted) -> bool:
     except FileNotFoundError:
         return False
     size = wanted.source.size
-    return S_ISREG(status.st_mode) and status.st_size == size and sha256(file, size) == wanted.digest
+    return S_ISREG(status.st_mode) and status.st_size == size and digest(file, size, wanted.digest) == wanted.digest
 
 
-def receive(source: Source, part: str, meter: Meter) -> tuple[int, str]:
-    """Bring an object to the file *part*, going on from what is there; how many bytes it has, and their digest."""
+def receive(source: Source, part: str, meter: Meter, like: str = "") -> tuple[int, str]:
+    """Bring an object to the file *part*, going on from what is there; how many bytes it has, and their digest.
+
+    Args:
+        source: The object.
+        part: A path.
+        meter: Told of every byte that is there.
+        like: A digest with which theirs will be compared.
+    """
     if source.size <= PIECE_BYTES:
         content = whole(source)
         with open(part, "wb") as file:  # noqa: PTH123 - hot
             file.write(content)
         meter.add(source.size)
-        return len(content), hashlib.sha256(content).hexdigest()
+        reckoning = Reckoning(source.size, like)
+        reckoning.update(content)
+        return len(content), reckoning.digest()
     with Path(part).open("a+b") as file:
-        arrived = Arrived(file, meter)
+        arrived = Arrived(file, meter, Reckoning(source.size, like))
         arrived.go_on(source.size)
         try:
             for piece in ranges(source, arrived.size):
                 arrived.add(piece)
         except InvalidRequestError:
             # A server that knows no ranges.
-            arrived.begin_anew()
+            arrived.begin_anew(Reckoning(source.size, like))
             for part_of_it in stream(source):
                 arrived.add(part_of_it)
-        return arrived.size, arrived.digest.hexdigest()
+        return arrived.size, arrived.reckoning.digest()
 
 
 def whole(source: Source) -> memoryview:
@@ -199,11 +208,11 @@ class Arrived:
     Args:
         file: Open for reading and appending.
         meter: Told of every byte that is there.
+        reckoning: Of its digest.
     """
 
-    def __init__(self, file: BinaryIO, meter: Meter) -> None:
-        self._file, self._meter = file, meter
-        self.digest = hashlib.sha256()
+    def __init__(self, file: BinaryIO, meter: Meter, reckoning: Reckoning) -> None:
+        self._file, self._meter, self.reckoning = file, meter, reckoning
         self.size = 0
 
     def go_on(self, most: int) -> None:
@@ -212,19 +221,19 @@ class Arrived:
             self._file.truncate(0)
         self._file.seek(0)
         while piece := self._file.read(CHUNK_BYTES):
-            self.digest.update(piece)
+            self.reckoning.update(piece)
             self.size += len(piece)
         self._meter.add(self.size)
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, reckoning: Reckoning) -> None:
         self._file.truncate(0)
-        self.digest = hashlib.sha256()
+        self.reckoning = reckoning
         self.size = 0
 
     def add(self, piece: bytes | memoryview) -> None:
         """Append what follows."""
         count = self._file.write(piece)
-        self.digest.update(piece)
+        self.reckoning.update(piece)
         self.size += count
         self._meter.add(count)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
 from cloudml.progress import SILENT, Meter
-from cloudml.storage import patterns, remote
-from cloudml.storage.digests import mark, settled, sha256, stamp, unreadable
+from cloudml.storage import patterns, pieces, remote
+from cloudml.storage.digests import changed, mark, settled, sha256, sha256_of_piece, stamp, unreadable
 from cloudml.storage.locations import is_remote, local
 from cloudml.storage.manifest import Entry, Manifest, check, composed
 from cloudml.storage.parallel import each
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from cloudml.storage.digests import DigestCache, Stamp
 
 READERS = 4
+WHOLE = -1
+"""The place of what is no piece."""
+
 LOOKED_AT = 5000
 """How many files are looked at for the nearest name."""
 
@@ -58,15 +62,18 @@ def scan(location: str, root: Path, cache: DigestCache | None = None, progress: 
     seen = {path: _looked_at(path) for _, path in files}
     began = time_ns()
     known, found = _digests({path: stamp(status) for path, status in seen.items()}, cache, began, progress)
-    digests = known | found
 
     def entry(name: str, path: str) -> Entry:
         status = seen[path]
+        reckoned = found.get(path)
         # A digest that was remembered is that of a file with the same stamp: reading it tells whether it is its own.
-        sure = path in found and settled(max(status.st_mtime_ns, status.st_ctime_ns), began)
+        if reckoned is None or not settled(max(status.st_mtime_ns, status.st_ctime_ns), began):
+            digest = reckoned.digest if reckoned else known[path]
+            return Entry(path=name, size=status.st_size, digest=digest, source=path)
         return Entry(
-            path=name, size=status.st_size, digest=digests[path], source=path, mark=mark(status) if sure else None
-        )
+            path=name, size=status.st_size, digest=reckoned.digest, source=path,
+            mark=mark(status), pieces=reckoned.pieces,
+        )  # fmt: skip
 
     return Manifest(tuple(entry(name, path) for name, path in files), location)
 
@@ -119,21 +126,58 @@ def _looked_at(path: str) -> os.stat_result:
     return status
 
 
+@dataclass(frozen=True, slots=True)
+class _Reckoned:
+    """The digest of a file, and the SHA-256 of each of its pieces if it is divided."""
+
+    digest: str
+    pieces: tuple[bytes, ...] = ()
+
+
 def _digests(
     stamps: dict[str, Stamp], cache: DigestCache | None, began: int, progress: Progress
-) -> tuple[dict[str, str], dict[str, str]]:
+) -> tuple[dict[str, str], dict[str, _Reckoned]]:
     """The digests that were remembered, and those of the files that were read."""
     known = cache.known(stamps) if cache else {}
     unknown = [path for path in stamps if path not in known]
     meter = Meter(progress, sum(stamps[path].size for path in unknown), "reading")
-
-    def digest(path: str) -> str:
-        return sha256(path, stamps[path].size, meter.add)
-
-    found = dict(zip(unknown, each(digest, unknown, workers=READERS, stop=meter.stop), strict=True))
+    found = _reckoned({path: stamps[path] for path in unknown}, meter)
     if cache:
-        cache.keep(((path, stamps[path], found[path]) for path in unknown), began)
+        cache.keep(((path, stamps[path], found[path].digest) for path in unknown), began)
     return known, found
+
+
+def _reckoned(stamps: dict[str, Stamp], meter: Meter) -> dict[str, _Reckoned]:
+    """The digests of files, each thread at a file or at a piece of a large one."""
+
+    def read(wanted: tuple[str, int, int]) -> str | bytes:
+        path, place, size = wanted
+        if place == WHOLE:
+            return sha256(path, size, meter.add)
+        return sha256_of_piece(path, place, size, meter.add)
+
+    wanted = [one for path, seen in stamps.items() for one in _wanted(path, seen.size)]
+    pieces_of: dict[str, list[bytes]] = {}
+    found: dict[str, _Reckoned] = {}
+    for (path, _, _), digest in zip(wanted, each(read, wanted, workers=READERS, stop=meter.stop), strict=True):
+        if isinstance(digest, str):
+            found[path] = _Reckoned(digest)
+        else:
+            pieces_of.setdefault(path, []).append(digest)
+    for path, digests in pieces_of.items():
+        if stamp(_looked_at(path)) != stamps[path]:
+            raise changed(path)
+        found[path] = _Reckoned(pieces.composite(digests), tuple(digests))
+    return found
+
+
+def _wanted(path: str, size: int) -> Iterator[tuple[str, int, int]]:
+    """What is to be read of a file: all of it, or each piece with its place and size."""
+    if size <= pieces.LARGE_BYTES:
+        yield path, WHOLE, size
+        return
+    places = range(0, size, pieces.piece_bytes(size))
+    yield from ((path, place, length) for place, length in zip(places, pieces.sizes(size), strict=True))
 
 
 def _nothing(location: str, root: Path) -> SpecError:

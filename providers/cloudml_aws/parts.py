@@ -1,14 +1,13 @@
 """Uploads in parts to S3.
 
 Each part goes with its SHA-256, which S3 compares with what came and lists for the parts that it has. An ETag would not
-do: under a KMS key it is no digest of the content. The signature covers the checksum in place of the content, so that
-nothing is hashed twice.
+do: under a KMS key it is no digest of the content. The signature covers the checksum in place of the content, which is
+known from the scan of the file: nothing is hashed twice.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cloudml.clouds.parts import Root
-    from cloudml.storage.parts import Bytes
+    from cloudml.storage.parts import Piece
     from cloudml_aws.clients import Clients
 
 CHECKSUM = "SHA256"
 
 
-def digest(content: Bytes) -> str:
-    """The checksum of a part as S3 writes it."""
-    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+def checksum(piece: Piece) -> str:
+    """That of a part as S3 writes it."""
+    return base64.b64encode(piece.sha256).decode()
 
 
 def listed(part: Mapping[str, Any]) -> Part:
@@ -60,16 +59,16 @@ class Uploads:
         pages = self.clients.pages("s3:ListParts", self._about(upload), "Parts")
         return {one["PartNumber"]: listed(one) for one in pages}
 
-    def holds(self, part: Part, content: Bytes) -> bool:
-        """Whether a part is that content."""
-        return part.digest == digest(content)
+    def holds(self, part: Part, piece: Piece) -> bool:
+        """Whether a part is that piece."""
+        return part.digest == checksum(piece)
 
-    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
+    def put(self, upload: Upload, number: int, piece: Piece) -> Part:
         """Send a part."""
-        checksum = digest(content)
-        said = {"PartNumber": number, "Body": content, f"Checksum{CHECKSUM}": checksum}
+        found = checksum(piece)
+        said = {"PartNumber": number, "Body": piece.content, f"Checksum{CHECKSUM}": found}
         answer = self.clients.send("s3:UploadPart", {**self._about(upload), **said})
-        return Part(len(content), answer["ETag"], checksum)
+        return Part(piece.size, answer["ETag"], found)
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the object."""

@@ -8,7 +8,6 @@ length: an upload that obstore began is not in the way. What nobody commits cann
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,21 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cloudml.clouds.parts import Root
-    from cloudml.storage.parts import Bytes
+    from cloudml.storage.parts import Piece
     from cloudml_azure.clients import Clients
 
 NUMBER_BYTES, DIGEST_BYTES = 4, 28
 ID_BYTES = NUMBER_BYTES + DIGEST_BYTES
 
 
-def digest(content: Bytes) -> str:
-    """The beginning of the SHA-256 of a block, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()[: 2 * DIGEST_BYTES]
-
-
-def block_id(number: int, content_digest: str) -> str:
+def block_id(number: int, piece: Piece) -> str:
     """The id of a block, which says what it is."""
-    return base64.b64encode(number.to_bytes(NUMBER_BYTES) + bytes.fromhex(content_digest)).decode()
+    return base64.b64encode(number.to_bytes(NUMBER_BYTES) + piece.sha256[:DIGEST_BYTES]).decode()
+
+
+def digest(block: str) -> str:
+    """The digest in the id of a block."""
+    return base64.b64decode(block)[NUMBER_BYTES:].hex()
 
 
 def listed(document: bytes) -> dict[int, Part]:
@@ -45,7 +44,7 @@ def listed(document: bytes) -> dict[int, Part]:
         name, size = block.findtext("Name", ""), int(block.findtext("Size", "0"))
         said = base64.b64decode(name)
         if len(said) == ID_BYTES:
-            found[int.from_bytes(said[:NUMBER_BYTES])] = Part(size, name, said[NUMBER_BYTES:].hex())
+            found[int.from_bytes(said[:NUMBER_BYTES])] = Part(size, name, digest(name))
     return found
 
 
@@ -78,17 +77,16 @@ class Uploads:
         except NotFoundError:  # neither a blob nor a block
             return {}
 
-    def holds(self, part: Part, content: Bytes) -> bool:
-        """Whether a block is that content."""
-        return part.digest == digest(content)
+    def holds(self, part: Part, piece: Piece) -> bool:
+        """Whether a block is that piece."""
+        return part.digest == piece.sha256[:DIGEST_BYTES].hex()
 
-    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
+    def put(self, upload: Upload, number: int, piece: Piece) -> Part:
         """Send a block."""
-        found = digest(content)
-        tag = block_id(number, found)
+        tag = block_id(number, piece)
         query = {"comp": "block", "blockid": tag}
-        self.clients.stored("Blobs_PutBlock", "PUT", self._path(upload), query, content)
-        return Part(len(content), tag, found)
+        self.clients.stored("Blobs_PutBlock", "PUT", self._path(upload), query, piece.content)
+        return Part(piece.size, tag, digest(tag))
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the blob."""

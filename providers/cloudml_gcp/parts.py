@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from cloudml.clouds.parts import Root
-    from cloudml.storage.parts import Bytes
+    from cloudml.storage.parts import Piece
     from cloudml_gcp.clients import Clients
 
 ANY = "{*}"
 """Google's documents have a namespace or none, from answer to answer."""
 
 
-def digest(content: Bytes) -> str:
+def md5(content: bytes) -> str:
     """The MD5 of a part, in hexadecimal."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
@@ -79,15 +79,15 @@ class Uploads:
         pages = self._pages("storage:uploads.parts", self._path(upload.path), {"uploadId": upload.id}, MARKER_OF_PARTS)
         return dict(part_of(one) for page in pages for one in page.iterfind(f"{ANY}Part"))
 
-    def holds(self, part: Part, content: Bytes) -> bool:
-        """Whether a part is that content."""
-        return part.digest == digest(content)
+    def holds(self, part: Part, piece: Piece) -> bool:
+        """Whether a part is that piece."""
+        return part.digest == md5(piece.content)
 
-    def put(self, upload: Upload, number: int, content: Bytes) -> Part:
+    def put(self, upload: Upload, number: int, piece: Piece) -> Part:
         """Send a part."""
         query = {"partNumber": str(number), "uploadId": upload.id}
-        answer = self.clients.stored("storage:uploads.part", "PUT", self._path(upload.path), query, content)
-        return Part(len(content), answer.headers["ETag"])
+        answer = self.clients.stored("storage:uploads.part", "PUT", self._path(upload.path), query, piece.content)
+        return Part(piece.size, answer.headers["ETag"])
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the object."""
@@ -128,7 +128,7 @@ MARKER_OF_PARTS: Mapping[str, str] = {"NextPartNumberMarker": "part-number-marke
 MARKERS_OF_UPLOADS: Mapping[str, str] = {"NextKeyMarker": "key-marker", "NextUploadIdMarker": "upload-id-marker"}
 
 
-def _read(content: Bytes) -> Element:
+def _read(content: bytes) -> Element:
     from xml.etree import ElementTree as ET
 
     return ET.fromstring(content)  # noqa: S314  from Google, over TLS

@@ -15,28 +15,10 @@ from cloudml.errors import (
     ThrottledError,
 )
 from cloudml.progress import Meter, Once
-from cloudml.storage import parts
-from cloudml.storage.parts import Part, Upload
+from cloudml.storage import parts, pieces
+from cloudml.storage.parts import Part, Piece, Upload
 
 PIECE = 4
-LEAST_AT_S3, MOST_AT_S3, LARGEST_AT_S3 = 5 << 20, 10_000, 5 << 40
-
-
-@given(st.integers(1, LARGEST_AT_S3))
-def test_the_parts_of_a_content_are_all_of_it_and_such_as_every_store_takes(size):
-    found = parts.sizes(size)
-    assert sum(found) == size
-    assert len(found) <= MOST_AT_S3
-    assert all(LEAST_AT_S3 <= one == parts.part_bytes(size) for one in found[:-1])
-    assert 0 < found[-1] <= parts.part_bytes(size)
-
-
-@given(st.lists(st.binary(max_size=9)), st.integers(1, 5))
-def test_a_content_is_cut_into_pieces_of_one_size_whatever_it_comes_in(chunks, size):
-    pieces = [*parts.cut(chunks, size)]
-    assert b"".join(pieces) == b"".join(chunks)
-    assert all(len(piece) == size for piece in pieces[:-1])
-    assert all(0 < len(piece) <= size for piece in pieces)
 
 
 @given(st.dictionaries(st.integers(0, 6), st.integers(0, 3)), st.lists(st.integers(1, 3), max_size=5))
@@ -72,16 +54,16 @@ class Kept:
         self._meet("parts")
         return {number: self._part(content) for number, content in self.there[upload].items()}
 
-    def holds(self, part, content):
-        return part == self._part(content)
+    def holds(self, part, piece):
+        return part.digest == piece.sha256.hex()
 
-    def put(self, upload, number, content):
+    def put(self, upload, number, piece):
         self._meet("put")
         if upload not in self.there:
             raise NotFoundError("no upload")
-        self.there[upload][number] = content
+        self.there[upload][number] = piece.content
         self.sent.append(number)
-        return self._part(content)
+        return self._part(piece.content)
 
     def complete(self, upload, whole):
         self._meet("complete")
@@ -104,23 +86,25 @@ CONTENT = bytes(range(4 * PIECE + 1))
 
 @pytest.fixture
 def kept(monkeypatch):
-    monkeypatch.setattr(parts, "SMALLEST_BYTES", PIECE)
+    monkeypatch.setattr(pieces, "SMALLEST_BYTES", PIECE)
     return Kept()
 
 
 class Held:
     """A content in memory."""
 
-    ahead = 2
-
     def __init__(self, content):
         self.content = content
 
     def pieces(self):
-        return (lambda piece=piece: piece for piece in parts.cut([self.content], PIECE))
+        for place in range(0, len(self.content), PIECE):
+            yield Piece(len(found := self.content[place : place + PIECE]), lambda found=found: found)
 
-    def check(self):
-        pass
+    def counting(self):
+        return int
+
+    def check(self, digests):
+        assert digests == [piece.sha256 for piece in self.pieces()]
 
 
 def send(kept, content=CONTENT, arrived=lambda: False):
@@ -134,6 +118,29 @@ def test_of_several_uploads_the_one_is_gone_on_with_of_which_most_has_come(kept)
     kept.there[much] = {2: CONTENT[PIECE : 2 * PIECE], 4: CONTENT[3 * PIECE : 4 * PIECE], 9: CONTENT}
     kept.there[much].pop(9)
     assert send(kept) == len(CONTENT) - 2 * PIECE
+    assert sorted(kept.sent) == [1, 3, 5]
+    assert kept.made == {"a": CONTENT}
+
+
+class Unreadable(Held):
+    """Pieces of known digests, of which some cannot be read."""
+
+    def __init__(self, content, numbers):
+        super().__init__(content)
+        self.numbers = numbers
+
+    def pieces(self):
+        for number, piece in enumerate(super().pieces(), 1):
+            read = None if number in self.numbers else lambda piece=piece: piece.content
+            yield Piece(piece.size, read, piece.sha256)
+
+    def check(self, digests):
+        assert digests == [piece.sha256 for piece in Held(self.content).pieces()]
+
+
+def test_what_is_there_is_not_read_again_where_its_digest_is_known(kept):
+    kept.there[kept.begin("a")] = {2: CONTENT[PIECE : 2 * PIECE], 4: CONTENT[3 * PIECE : 4 * PIECE]}
+    parts.send(kept, "a", Unreadable(CONTENT, {2, 4}), len(CONTENT), lambda: False)
     assert sorted(kept.sent) == [1, 3, 5]
     assert kept.made == {"a": CONTENT}
 

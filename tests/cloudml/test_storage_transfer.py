@@ -18,7 +18,7 @@ from cloudml.errors import (
     NotFoundError,
     SpecError,
 )
-from cloudml.storage import Entry, Manifest, Pushed, Storage, blobs, digests, pulling, scan
+from cloudml.storage import Entry, Manifest, Pushed, Storage, blobs, digests, pieces, pulling, scan
 
 HERE = Path(__file__).parents[2]
 LONG_AGO = 1_000_000_000
@@ -189,7 +189,7 @@ def test_of_a_file_that_nobody_touched_since_its_digest_is_known_it_is_not_recko
     (entry,) = manifest.entries
     assert entry.mark is None  # it is too new to be told by its times
     known = replace(manifest, entries=(replace(entry, mark=digests.mark(status)),))
-    monkeypatch.setattr(blobs, "hashlib", None)
+    monkeypatch.setattr(pieces, "hashlib", None)
     assert storage.push(known, "d").uploaded == 1
     assert stored(storage, "d") == {"a": b"content"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudml.storage import blobs, parts, scan
+from cloudml.storage import blobs, pieces, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +21,10 @@ LATER = timedelta(hours=-1)
 def sent_in_parts(storage: Storage, folder: Path) -> None:
     """Go on with an upload that was begun, and sweep another one."""
     (folder / "large.bin").write_bytes(b"large")
-    manifest = scan("large.bin", folder)
     assert storage.uploads is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "LARGE_BYTES", 0)
+        patch.setattr(pieces, "LARGE_BYTES", 0)
+        manifest = scan("large.bin", folder)
         storage.uploads.begin(blobs.blob(manifest.entries[0].digest))
         storage.push(manifest, "large")
         storage.uploads.begin(blobs.blob("0" * 64))

@@ -20,8 +20,9 @@ from sample import SETTINGS
 from cloudml.errors import PermissionDeniedError, SpecError
 from cloudml.seam import Context
 from cloudml.specs import ProjectSpec
-from cloudml.storage import blobs, parts, scan
-from cloudml.storage.digests import mark
+from cloudml.storage import blobs, parts, pieces, scan
+from cloudml.storage.digests import mark, sha256_of_piece
+from cloudml.storage.parts import Piece
 from cloudml.targets import resolve
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ class There:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contents and parts are small, also for S3, and come one after the other; a list has many pages."""
-    monkeypatch.setattr(parts, "LARGE_BYTES", PART)
+    monkeypatch.setattr(pieces, "LARGE_BYTES", PART)
     monkeypatch.setattr(blobs, "WHOLE_BYTES", PART)
-    monkeypatch.setattr(parts, "SMALLEST_BYTES", PART)
+    monkeypatch.setattr(pieces, "SMALLEST_BYTES", PART)
     monkeypatch.setattr(parts, "AT_ONCE", 1)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
     for listed in ("cloudml_aws.double.multiparts.LARGEST", "cloudml_gcp.double.xmlapi.LISTED_AT_MOST"):
@@ -187,7 +188,7 @@ def test_another_content_of_the_same_size_has_nothing_to_do_with_it(there) -> No
     one = there.lay("a")
     there.interrupt(one, after=3)
     uploads, path = there.storage.uploads, blobs.blob(one.entries[0].digest)
-    there.storage.uploads.put(uploads.begin(f"{path}0"), 4, bytes(PART))
+    there.storage.uploads.put(uploads.begin(f"{path}0"), 4, piece(bytes(PART)))
     assert {upload.path for upload in uploads.find(path)} == {path}
     other = there.lay("b")
     with there.counting() as sent:
@@ -209,10 +210,15 @@ def test_a_file_that_changed_since_is_reported_and_what_was_sent_of_it_is_no_par
     assert there.holds(manifest, content)
 
 
+def piece(content: bytes) -> Piece:
+    return Piece(len(content), lambda: content)
+
+
 def known(manifest: Any) -> Any:
     """The manifest as the scan of a file makes it that nobody has touched for a while."""
     (one,) = manifest.entries
-    return replace(manifest, entries=(replace(one, mark=mark(Path(one.source).stat())),))
+    read = [sha256_of_piece(one.source, PART * number, size, int) for number, size in enumerate(pieces.sizes(one.size))]
+    return replace(manifest, entries=(replace(one, mark=mark(Path(one.source).stat()), pieces=tuple(read)),))
 
 
 def test_of_a_file_that_nobody_has_touched_the_missing_parts_are_sent_too(there) -> None:
@@ -242,7 +248,7 @@ def test_a_part_counts_only_if_it_is_the_same_bytes(there) -> None:
     uploads = there.storage.uploads
     upload = uploads.begin(path)
     for number, part in {1: os.urandom(PART), 2: content[PART : 2 * PART], 3: content[:7], 9: content[:PART]}.items():
-        uploads.put(upload, number, part)
+        uploads.put(upload, number, piece(part))
     with there.counting() as sent:
         there.storage.push(manifest, "d")
     assert sent == [1, 3, 4, 5]
@@ -296,7 +302,7 @@ def test_an_upload_that_nobody_goes_on_with_is_swept(there) -> None:
     manifest = there.lay()
     there.interrupt(manifest, after=2)
     uploads, path = there.storage.uploads, blobs.blob(manifest.entries[0].digest)
-    uploads.put(uploads.begin("staging/a"), 1, bytes(PART))
+    uploads.put(uploads.begin("staging/a"), 1, piece(bytes(PART)))
     there.storage.sweep()
     assert [len(uploads.parts(one)) for one in uploads.find(path)] == [2]
     there.storage.sweep(LATER)
@@ -309,11 +315,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from cloudml.specs import ProjectSpec
-from cloudml.storage import blobs, parts, scan
+from cloudml.storage import blobs, parts, pieces, scan
 from cloudml.targets import resolve
 
 name, root, part = sys.argv[1], sys.argv[3], int(sys.argv[4])
-parts.LARGE_BYTES = parts.SMALLEST_BYTES = blobs.WHOLE_BYTES = part
+pieces.LARGE_BYTES = pieces.SMALLEST_BYTES = blobs.WHOLE_BYTES = part
 parts.AT_ONCE = 1
 spec = ProjectSpec.model_validate_json(sys.argv[5])
 clients = import_module(f"cloudml_{name}.clients").Clients(resolve(spec, "there").settings)

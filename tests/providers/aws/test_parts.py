@@ -9,13 +9,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from cloudml.clouds.parts import Root
-from cloudml.storage.parts import Part, Upload
+from cloudml.storage.parts import Part, Piece, Upload
 from cloudml_aws import parts
 from cloudml_aws.clients import Clients
 from cloudml_aws.settings import AwsSettings
 
 SETTINGS = AwsSettings(region="eu-west-1", bucket="acme-ml", role_arn="arn:aws:iam::111122223333:role/cloudml")
 CONTENT = b"content"
+PIECE = Piece(len(CONTENT), lambda: CONTENT)
 DIGEST = hashlib.sha256(CONTENT)
 
 
@@ -37,7 +38,7 @@ def test_the_signature_of_a_part_covers_its_checksum_in_place_of_its_content(end
 
     clients.client("s3").meta.events.register_first("before-send.s3.UploadPart", answer)
     uploads = parts.Uploads(clients, Root.of("s3://acme-ml/cloudml/p"))
-    found = uploads.put(Upload("blobs/a", "number"), 3, CONTENT)
+    found = uploads.put(Upload("blobs/a", "number"), 3, PIECE)
     (request,) = sent
     checksum = b64encode(DIGEST.digest())
     assert found == Part(len(CONTENT), '"1"', checksum.decode())
@@ -52,5 +53,5 @@ def test_the_signature_of_a_part_covers_its_checksum_in_place_of_its_content(end
 def test_a_part_without_a_checksum_is_no_part_that_could_be_gone_on_with() -> None:
     uploads = parts.Uploads(Clients(SETTINGS), Root.of("s3://acme-ml"))
     listed = {"PartNumber": 1, "Size": len(CONTENT), "ETag": hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}
-    assert not uploads.holds(parts.listed(listed), CONTENT)
-    assert uploads.holds(parts.listed({**listed, "ChecksumSHA256": parts.digest(CONTENT)}), CONTENT)
+    assert not uploads.holds(parts.listed(listed), PIECE)
+    assert uploads.holds(parts.listed({**listed, "ChecksumSHA256": parts.checksum(PIECE)}), PIECE)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError, SpecError
@@ -77,16 +76,23 @@ class Piece:
     def __init__(self, size: int, read: Callable[[], bytes], sha256: bytes = b"") -> None:
         self.size = size
         self._read, self._sha256 = read, sha256
+        self._content: bytes | None = None
 
-    @cached_property
+    # Not `cached_property`: until Python 3.12 one lock for all pieces would keep their threads apart.
+
+    @property
     def content(self) -> bytes:
         """Its bytes."""
-        return self._read()
+        if self._content is None:
+            self._content = self._read()
+        return self._content
 
-    @cached_property
+    @property
     def sha256(self) -> bytes:
         """Of its bytes, as 32 bytes."""
-        return self._sha256 or hashlib.sha256(self.content).digest()
+        if not self._sha256:
+            self._sha256 = hashlib.sha256(self.content).digest()
+        return self._sha256
 
 
 class Content(Protocol):

@@ -1,16 +1,20 @@
-"""Objects for moto's store, made from a pattern, and their contents; small ones are not copied."""
+"""Objects for moto's store, made from a pattern, and their contents, which are not copied."""
 
 from __future__ import annotations
 
 import io
-import shutil
 from functools import cache
-from tempfile import SpooledTemporaryFile
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from cloudml.doubles import contents
+from cloudml.doubles.contents import Log, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from cloudml.doubles.contents import Content
 
 SMALL_BYTES = 5 << 20
 """Contents of no more are kept in memory; the bound is moto's."""
@@ -20,7 +24,7 @@ def made(backend: Any, bucket: Any, name: str, content: Any, **said: Any) -> Any
     """An object that is not in the bucket yet, as moto makes it where nothing is set: in a third of the time.
 
     Args:
-        content: As of `held` or `joined`.
+        content: As of `held`, `added` or `joined`.
         said: Attributes of moto's object.
     """
     from moto.core.utils import utcnow
@@ -51,18 +55,27 @@ def _unsaid(account: str, region: str) -> Mapping[str, Any]:
 
 def held(content: bytes) -> Any:
     """Content as it is, and no copy of it; what is large is written to a file."""
-    if len(content) <= SMALL_BYTES:
-        return io.BytesIO(content)
-    file = SpooledTemporaryFile(SMALL_BYTES)  # noqa: SIM115  the object's, which closes it
-    file.write(content)
-    return file
+    return io.BytesIO(content) if len(content) <= SMALL_BYTES else Reader(Log().add(content))
 
 
-def joined(pieces: list[Any]) -> Any:
+def added(upload: Any, content: bytes) -> Any:
+    """The content of a part of an upload; all of one upload lie in one file."""
+    with _lock:
+        log = _logs.get(upload)
+        if log is None:
+            log = _logs[upload] = Log()
+    return Reader(log.add(content))
+
+
+def joined(keys: Sequence[Any]) -> Any:
     """The contents of several objects, one after the other."""
-    file = SpooledTemporaryFile(SMALL_BYTES)  # noqa: SIM115  likewise
-    for piece in pieces:
-        with piece.lock:
-            piece._value_buffer.seek(0)  # noqa: SLF001  its value would be a copy in memory
-            shutil.copyfileobj(piece._value_buffer, file, 1 << 20)  # noqa: SLF001
-    return file
+    return Reader(contents.joined([_content(key) for key in keys]))
+
+
+def _content(key: Any) -> Content:
+    there = key._value_buffer  # noqa: SLF001  its value would be a copy in memory
+    return there.content if isinstance(there, Reader) else Log().add(key.value)
+
+
+_logs: MutableMapping[Any, Log] = WeakKeyDictionary()
+_lock = Lock()

@@ -208,16 +208,20 @@ def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, n
 def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, _name: str) -> Answer | None:
     query = _query(environ)
     checksum = _checksum(environ)
-    upload, number = query["uploadId"], query["partNumber"]
-    if upload not in bucket.multiparts:
+    upload, number = bucket.multiparts.get(query["uploadId"]), query["partNumber"]
+    if upload is None:
         return _no_upload()
-    if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ:
+    if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ or upload.sse_encryption or upload.kms_key_id:
         return None
     if not number.isdigit() or not 1 <= int(number) <= PARTS_AT_MOST:
         return None
-    key = backend.upload_part(bucket.name, upload, int(number), body)
-    key._etag = _md5(body)  # noqa: SLF001  it is reckoned out of the file otherwise
-    key.checksum_algorithm, key.checksum_value = checksum[0] or None, checksum[1] or None
+    sums = {"_etag": _md5(body), "checksum_algorithm": checksum[0] or None, "checksum_value": checksum[1] or None}
+    key = making.made(backend, bucket, number, making.added(upload, body), **sums)
+    before = upload.parts.get(int(number))
+    upload.parts[int(number)] = key
+    upload.partlist = sorted(upload.parts)
+    if before is not None:
+        before.dispose()
     return _written(key, *checksum)
 
 

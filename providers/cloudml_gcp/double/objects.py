@@ -34,7 +34,11 @@ def when(moment: datetime) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Stored:
-    """One generation of an object."""
+    """One generation of an object.
+
+    Attributes:
+        md5: Empty where it was put together of others, or of parts: Google has none of such an object.
+    """
 
     bucket: str
     name: str
@@ -65,7 +69,7 @@ class Stored:
             **self.meta,
             "storageClass": "STANDARD",
             "size": str(len(self.content)),
-            "md5Hash": self.md5,
+            **({"md5Hash": self.md5} if self.md5 else {}),
             "crc32c": self.crc32c,
             "etag": self.etag,
             "timeCreated": when(self.created),
@@ -178,13 +182,19 @@ class Objects:
         Raises:
             Refused: There is no such bucket, a precondition does not hold, or a checksum is another.
         """
-        meta = meta or {}
         sums = {"md5Hash": md5(content), "crc32c": crc32c(content)}
-        for kind, real in sums.items():
-            if meta.get(kind, real) != real:
-                text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'
-                raise Refused("invalid", text, status=400)
-        return self._write(bucket, name, bytes(content), {**meta, **sums}, conditions)
+        return self._write(bucket, name, bytes(content), _with(meta or {}, sums), conditions)
+
+    def put_together(
+        self, bucket: str, name: str, contents: list[bytes], meta: Mapping[str, Any], **conditions: str
+    ) -> Stored:
+        """Write an object of contents of other objects, or of parts of an upload.
+
+        Raises:
+            Refused: As of `put`.
+        """
+        whole = b"".join(contents)
+        return self._write(bucket, name, whole, _with(meta, {"md5Hash": "", "crc32c": crc32c(whole)}), conditions)
 
     def copy(self, source: Stored, bucket: str, name: str, meta: Mapping[str, Any], **conditions: str) -> Stored:
         """Write an object of the content of another, whose checksums are known.
@@ -291,6 +301,15 @@ class Objects:
     def _tell(self, bucket: str, name: str) -> None:
         for watcher in self.watchers:
             watcher(bucket, name)
+
+
+def _with(meta: Mapping[str, Any], sums: Mapping[str, str]) -> dict[str, Any]:
+    """What a request says of an object, and its checksums, which must be those that it says."""
+    for kind, real in sums.items():
+        if meta.get(kind, real) != real:
+            text = f'Provided {kind} "{meta[kind]}" doesn\'t match calculated {kind} "{real}".'
+            raise Refused("invalid", text, status=400)
+    return {**meta, **sums}
 
 
 def md5(content: bytes) -> str:

@@ -27,7 +27,7 @@ def headers(stored: Stored) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "x-goog-generation": str(stored.generation),
         "x-goog-metageneration": str(stored.metageneration),
-        "x-goog-hash": f"crc32c={stored.crc32c},md5={stored.md5}",
+        "x-goog-hash": f"crc32c={stored.crc32c}" + (f",md5={stored.md5}" if stored.md5 else ""),
         "x-goog-stored-content-length": str(len(stored.content)),
         "x-goog-stored-content-encoding": stored.meta.get("contentEncoding", "identity"),
         "x-goog-storage-class": "STANDARD",

@@ -188,9 +188,9 @@ def _compose(world: World, request: Request, said: Mapping[str, str]) -> Answer:
         world.objects.find(said["bucket"], one["name"], str(one.get("generation") or ""))
         for one in wanted.get("sourceObjects", ())
     ]
-    whole = b"".join(one.content for one in sources)
+    contents = [one.content for one in sources]
     about = wanted.get("destination") or {}
-    made = world.objects.put(said["bucket"], said["object"], whole, about, **conditions(request))
+    made = world.objects.put_together(said["bucket"], said["object"], contents, about, **conditions(request))
     return as_json(made.resource())
 
 

@@ -46,6 +46,14 @@ LISTED_AT_MOST = 1_000
 OF_UPLOADS = {"GET": "uploads.parts", "PUT": "uploads.part", "DELETE": "uploads.delete"}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an upload, and its ETag: MD5 in hexadecimal."""
+
+    content: bytes
+    etag: str
+
+
 @dataclass(slots=True)
 class Multipart:
     """An upload in parts on its way."""
@@ -54,7 +62,7 @@ class Multipart:
     name: str
     kind: str
     begun: datetime
-    parts: dict[int, bytes] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict)
 
 
 def _place(request: Request) -> tuple[str, str]:
@@ -231,15 +239,12 @@ def _parts(world: World, request: Request) -> Answer:
     cut = len(page) < len(rows)
     following = f"<NextPartNumberMarker>{page[-1][0]}</NextPartNumberMarker>" if cut else ""
     listed = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{_etag(part)}&quot;</ETag><Size>{len(part)}</Size></Part>"
+        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{part.etag}&quot;</ETag>"
+        f"<Size>{len(part.content)}</Size></Part>"
         for number, part in page
     )
     head = f"<Key>{escape(upload.name)}</Key>{following}<IsTruncated>{str(cut).lower()}</IsTruncated>"
     return _xml(f"<ListPartsResult {SPACE}>{head}{listed}</ListPartsResult>")
-
-
-def _etag(part: bytes) -> str:
-    return hashlib.md5(part, usedforsecurity=False).hexdigest()
 
 
 def _wanted(upload: Multipart, document: bytes) -> list[bytes]:
@@ -255,17 +260,18 @@ def _wanted(upload: Multipart, document: bytes) -> list[bytes]:
         ]
     except ET.ParseError:
         raise Refused("MalformedXML", "The XML you provided was not well-formed.", status=400) from None
-    parts = [upload.parts.get(number, b"") for number, _ in named]
-    if not parts or any(_etag(part) != etag for part, (_, etag) in zip(parts, named, strict=True)):
+    parts = [part for number, etag in named if (part := upload.parts.get(number)) and part.etag == etag]
+    if not parts or len(parts) != len(named):
         raise Refused("InvalidPart", "One or more of the specified parts could not be found.", status=400)
-    return parts
+    return [part.content for part in parts]
 
 
 def _part(world: World, request: Request) -> Answer:
-    _upload(world, request).parts[int(request.parameters["partNumber"])] = request.body
-    etag = hashlib.md5(request.body, usedforsecurity=False)
-    sums = f"crc32c={crc32c(request.body)},md5={base64.b64encode(etag.digest()).decode()}"
-    return Answer(headers={"ETag": f'"{etag.hexdigest()}"', "x-goog-hash": sums})
+    upload, number = _upload(world, request), int(request.parameters["partNumber"])
+    found = hashlib.md5(request.body, usedforsecurity=False)
+    upload.parts[number] = Part(request.body, found.hexdigest())
+    sums = f"crc32c={crc32c(request.body)},md5={base64.b64encode(found.digest()).decode()}"
+    return Answer(headers={"ETag": f'"{found.hexdigest()}"', "x-goog-hash": sums})
 
 
 def _abort(world: World, request: Request) -> Answer:
@@ -279,9 +285,9 @@ def _complete(world: World, request: Request) -> Answer:
     if request.verb == "PUT":
         return _put(world, request)
     upload = _upload(world, request)
-    whole = b"".join(_wanted(upload, request.body))
+    contents = _wanted(upload, request.body)
     about = {"contentType": upload.kind or None}
-    made = world.objects.put(upload.bucket, upload.name, whole, about, **_conditions(request))
+    made = world.objects.put_together(upload.bucket, upload.name, contents, about, **_conditions(request))
     del world.multiparts[request.parameters["uploadId"]]
     found = _xml(f"<CompleteMultipartUploadResult><ETag>&quot;{made.etag}&quot;</ETag></CompleteMultipartUploadResult>")
     found.headers["x-goog-generation"] = str(made.generation)

@@ -6,6 +6,7 @@ is their list. A file goes with the last content in it.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -34,8 +35,8 @@ class Log:
         self._lock = Lock()
         self._end = 0
 
-    def add(self, content: bytes) -> Content:
-        """Keep it."""
+    def add(self, content: bytes, md5: str = "") -> Content:
+        """Keep it, and its MD5 where that is known."""
         rest = memoryview(content)
         with self._lock:
             start = self._end
@@ -44,7 +45,7 @@ class Log:
         while rest:
             count = os.pwrite(self._file.fileno(), rest, at)
             at, rest = at + count, rest[count:]
-        return Content((Stretch(self, start, at - start),) if at > start else ())
+        return Content((Stretch(self, start, at - start, md5),) if at > start else ())
 
     def read(self, start: int, size: int) -> bytes:
         """So many bytes from a place on."""
@@ -56,11 +57,16 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a log."""
+    """A part of a log.
+
+    Attributes:
+        md5: Of its bytes, in hexadecimal, where somebody said it.
+    """
 
     log: Log
     start: int
     size: int
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,20 @@ class Content:
         for one in self.stretches:
             low, high = max(start - at, 0), min(start + size - at, one.size)
             if low < high:
-                found.append(Stretch(one.log, one.start + low, high - low))
+                md5 = one.md5 if high - low == one.size else ""
+                found.append(Stretch(one.log, one.start + low, high - low, md5))
             at += one.size
         return Content(tuple(found))
+
+    def md5(self) -> str:
+        """Of its bytes, in hexadecimal."""
+        known = self.stretches[0].md5 if len(self.stretches) == 1 else ""
+        if known:
+            return known
+        found = hashlib.md5(usedforsecurity=False)
+        for piece in self.pieces():
+            found.update(piece)
+        return found.hexdigest()
 
     def pieces(self) -> Iterator[bytes]:
         """Its bytes, PIECE_BYTES at most at once."""

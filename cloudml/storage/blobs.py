@@ -16,7 +16,6 @@ from cloudml.storage import files, parts, pieces
 from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at
 from cloudml.storage.failures import translated
 from cloudml.storage.parts import Piece
-from cloudml.storage.pulling import Source, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,9 +34,6 @@ PAGE = 1_000
 
 PAGE_COSTS = 64
 """A page of a list, of which one waits for the next, takes as long as looking at so many objects at once."""
-
-COPY_LIMIT_BYTES = 5 << 30
-"""S3 copies no larger object by itself."""
 
 ANYONE_WRITES = 0o222
 READ_ONLY = 0o444
@@ -268,8 +264,8 @@ def duplicate(storage: Storage, path: str, target: str, size: int) -> None:
     import obstore
 
     with translated(storage.uri(path)):
-        if size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
-            put_parts(storage, target, ranges(Source(storage.store, path, storage.uri(path), size)), size)
+        if storage.part_copies and size > pieces.LARGE_BYTES:
+            parts.duplicate(storage.part_copies, path, target, size)
         else:
             obstore.copy(storage.store, path, target)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from cloudml.storage import parts, pieces
-from cloudml.storage.blobs import COPY_LIMIT_BYTES, WHOLE_BYTES
+from cloudml.storage.blobs import duplicate
 from cloudml.storage.failures import translated
 from cloudml.storage.parallel import each
 
@@ -32,15 +31,9 @@ def same(original: Listed, found: Listed | None) -> bool:
 
 def copy(storage: Storage, original: Listed, target: str) -> None:
     """Copy one object over whatever is at *target*."""
-    import obstore
-
     with translated(storage.uri(original.path)):
         if storage.folder:
             (storage.folder / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(storage.folder / original.path, storage.folder / target)
-        elif original.size > COPY_LIMIT_BYTES and storage.url.startswith("s3"):
-            stream = obstore.get(storage.store, original.path).stream(WHOLE_BYTES)
-            size = pieces.piece_bytes(original.size)
-            obstore.put(storage.store, target, stream, chunk_size=size, max_concurrency=parts.AT_ONCE)
         else:
-            obstore.copy(storage.store, original.path, target)
+            duplicate(storage, original.path, target, original.size)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError, SpecError
 from cloudml.storage.parallel import in_order
-from cloudml.storage.pieces import sizes
+from cloudml.storage.pieces import piece_bytes, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -156,6 +156,21 @@ class Uploads(Protocol):
         ...
 
 
+class PartCopies(Uploads, Protocol):
+    """Uploads whose parts the store takes out of an object that it has.
+
+    S3 copies no object of more than 5 GiB by itself, and a large one slowly.
+    """
+
+    def begin_copy(self, path: str) -> Upload:
+        """An upload of *path* whose parts are copies."""
+        ...
+
+    def copy(self, upload: Upload, number: int, source: str, start: int, size: int) -> Part:
+        """Make a part of so many bytes of the object *source* from a place on."""
+        ...
+
+
 def fitting(there: Mapping[int, Part], wanted: Sequence[int]) -> dict[int, Part]:
     """Those of some parts that have their place and size among the *wanted* ones."""
     return {
@@ -197,6 +212,26 @@ def send(uploads: Uploads, path: str, content: Content, size: int, arrived: Call
                 uploads.abort(upload)
             raise
     raise AssertionError("an upload needs a try")
+
+
+def duplicate(copies: PartCopies, source: str, target: str, size: int) -> None:
+    """Let the store make the object *target* of *source*, which has *size* bytes, part by part.
+
+    Raises:
+        ProviderError: The store's refusal; what was begun is forgotten.
+    """
+    upload = copies.begin_copy(target)
+
+    def part(numbered: tuple[int, int]) -> Part:
+        number, length = numbered
+        return copies.copy(upload, number, source, (number - 1) * piece_bytes(size), length)
+
+    try:
+        copies.complete(upload, [*in_order(part, enumerate(sizes(size), 1), ahead=WAITING * AT_ONCE, workers=AT_ONCE)])
+    except BaseException:
+        with suppress(ProviderError):
+            copies.abort(upload)
+        raise
 
 
 def _begun(uploads: Uploads, path: str, wanted: Sequence[int]) -> tuple[Upload, Mapping[int, Part]]:

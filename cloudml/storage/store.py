@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cloudml.progress import Progress
     from cloudml.storage.manifest import Manifest
-    from cloudml.storage.parts import Uploads
+    from cloudml.storage.parts import PartCopies, Uploads
     from cloudml.storage.pulling import Pulled
     from cloudml.storage.pushing import Pushed
     from cloudml.storage.sweeping import Swept
@@ -56,15 +56,24 @@ class Storage:
         root_url: A path or a URL. Nothing is opened before it is needed.
         uploads: By which large contents are sent in parts that an interrupted push finds again; without it they are
             sent anew.
+        part_copies: By which large objects are copied in parts; without it the store copies each by itself, which S3
+            does not with more than 5 GiB.
         options: Those of obstore for that kind of store: region, endpoint, client_options, credential_provider, …
     """
 
-    def __init__(self, root_url: str | Path, *, uploads: Uploads | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        root_url: str | Path,
+        *,
+        uploads: Uploads | None = None,
+        part_copies: PartCopies | None = None,
+        **options: Any,
+    ) -> None:
         folder = locations.local(root_url)
         self.folder = folder.absolute() if folder else None
         """The root in the file system; None where it is in none."""
         self.url = str(self.folder or root_url)
-        self.uploads = uploads
+        self.uploads, self.part_copies = uploads, part_copies
         self.workers = LOCAL_WORKERS if self.folder else REMOTE_WORKERS
         self._options = options
         self._lock = Lock()

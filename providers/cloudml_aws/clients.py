@@ -265,7 +265,10 @@ class Clients:
                 "virtual_hosted_style_request": False,
                 "client_options": {"allow_http": self._endpoint.startswith("http://")},
             }
-        return Storage(root, uploads=Uploads(self, Root.of(root)), credential_provider=Keys(self._session()), **options)
+        uploads = Uploads(self, Root.of(root))
+        return Storage(
+            root, uploads=uploads, part_copies=uploads, credential_provider=Keys(self._session()), **options
+        )  # fmt: skip
 
 
 class Keys:

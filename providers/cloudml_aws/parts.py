@@ -35,12 +35,13 @@ def listed(part: Mapping[str, Any]) -> Part:
 
 def named(number: int, part: Part) -> dict[str, Any]:
     """A part as the end of an upload names it."""
-    return {"PartNumber": number, "ETag": part.tag, f"Checksum{CHECKSUM}": part.digest}
+    said = {f"Checksum{CHECKSUM}": part.digest} if part.digest else {}
+    return {"PartNumber": number, "ETag": part.tag, **said}
 
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """`cloudml.storage.parts.Uploads` of a bucket."""
+    """`cloudml.storage.parts.PartCopies` of a bucket."""
 
     clients: Clients
     root: Root
@@ -69,6 +70,18 @@ class Uploads:
         said = {"PartNumber": number, "Body": piece.content, f"Checksum{CHECKSUM}": found}
         answer = self.clients.send("s3:UploadPart", {**self._about(upload), **said})
         return Part(piece.size, answer["ETag"], found)
+
+    def begin_copy(self, path: str) -> Upload:
+        """An upload with the checksums that S3 chooses: it reckons them itself."""
+        body = {"Bucket": self.root.bucket, "Key": self.root.key(path)}
+        return Upload(path, self.clients.send("s3:CreateMultipartUpload", body)["UploadId"])
+
+    def copy(self, upload: Upload, number: int, source: str, start: int, size: int) -> Part:
+        """Make a part of what S3 has."""
+        copied = f"{self.root.bucket}/{self.root.key(source)}"  # botocore quotes it
+        said = {"PartNumber": number, "CopySource": copied, "CopySourceRange": f"bytes={start}-{start + size - 1}"}
+        answer = self.clients.send("s3:UploadPartCopy", {**self._about(upload), **said})
+        return Part(size, answer["CopyPartResult"]["ETag"])
 
     def complete(self, upload: Upload, parts: Sequence[Part]) -> None:
         """Make the object."""

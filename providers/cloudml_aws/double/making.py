@@ -58,21 +58,22 @@ def held(content: bytes) -> Any:
     return io.BytesIO(content) if len(content) <= SMALL_BYTES else Reader(Log().add(content))
 
 
-def added(upload: Any, content: bytes) -> Any:
+def added(upload: Any, content: bytes, md5: str) -> Any:
     """The content of a part of an upload; all of one upload lie in one file."""
     with _lock:
         log = _logs.get(upload)
         if log is None:
             log = _logs[upload] = Log()
-    return Reader(log.add(content))
+    return Reader(log.add(content, md5))
 
 
 def joined(keys: Sequence[Any]) -> Any:
     """The contents of several objects, one after the other."""
-    return Reader(contents.joined([_content(key) for key in keys]))
+    return Reader(contents.joined(map(content_of, keys)))
 
 
-def _content(key: Any) -> Content:
+def content_of(key: Any) -> Content:
+    """The content of an object, which others may share."""
     there = key._value_buffer  # noqa: SLF001  its value would be a copy in memory
     return there.content if isinstance(there, Reader) else Log().add(key.value)
 

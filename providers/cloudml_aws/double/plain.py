@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
 
+from cloudml.doubles.contents import Reader
 from cloudml.doubles.listening import http_date
 from cloudml_aws.double import making, multiparts
 from cloudml_aws.double.multiparts import element
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SAID = frozenset({
     "HTTP_X_AMZ_DATE", "HTTP_X_AMZ_CONTENT_SHA256", "HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM",
     "HTTP_X_AMZ_CHECKSUM_MODE", "HTTP_X_AMZ_CHECKSUM_CRC32", "HTTP_X_AMZ_CHECKSUM_CRC32C", "HTTP_X_AMZ_CHECKSUM_SHA256",
-    "HTTP_X_AMZ_COPY_SOURCE",
+    "HTTP_X_AMZ_COPY_SOURCE", "HTTP_X_AMZ_COPY_SOURCE_RANGE",
 })  # fmt: skip
 """What a plain request may say in headers of Amazon's own."""
 NOT_PLAIN = frozenset({
@@ -181,13 +182,8 @@ def _head(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, 
 
 
 def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
-    said = environ["HTTP_X_AMZ_COPY_SOURCE"]
-    from_bucket, _, from_name = unquote(said).lstrip("/").partition("/")
-    source_bucket = backend.buckets.get(from_bucket)
-    if "?" in said or source_bucket is None or not _as_made(source_bucket):
-        return None
-    source = _there(source_bucket, from_name)
-    if source is None or source is bucket.keys.get(name) or source.encryption:
+    source = _source(backend, environ)
+    if source is None or source is bucket.keys.get(name):
         return None
     etag = None if source.multipart else source.etag.strip('"')
     there = source._value_buffer  # noqa: SLF001
@@ -200,9 +196,23 @@ def _copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, n
     bucket.keys.setlist(name, [key])
     kind = f"Checksum{key.checksum_algorithm}"
     checksum = f"<{kind}>{key.checksum_value}</{kind}>" if key.checksum_value else ""
-    moment = key.last_modified.isoformat(timespec="seconds")
-    facts = f"<ETag>{key.etag}</ETag><LastModified>{moment}.000Z</LastModified>{checksum}"
+    facts = f"<ETag>{key.etag}</ETag><LastModified>{_seconds(key)}</LastModified>{checksum}"
     return _xml(f"<CopyObjectResult {multiparts.SPACE}>{facts}</CopyObjectResult>")
+
+
+def _source(backend: Any, environ: Mapping[str, Any]) -> Any:
+    """The object that a request copies; None where moto has to look at it."""
+    said = environ["HTTP_X_AMZ_COPY_SOURCE"]
+    from_bucket, _, from_name = unquote(said).lstrip("/").partition("/")
+    bucket = backend.buckets.get(from_bucket)
+    if "?" in said or bucket is None or not _as_made(bucket):
+        return None
+    found = _there(bucket, from_name)
+    return None if found is None or found.encryption else found
+
+
+def _seconds(key: Any) -> str:
+    return f"{key.last_modified.isoformat(timespec='seconds')}.000Z"
 
 
 def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: bytes, _name: str) -> Answer | None:
@@ -211,18 +221,47 @@ def _upload_part(backend: Any, bucket: Any, environ: Mapping[str, Any], body: by
     upload, number = bucket.multiparts.get(query["uploadId"]), query["partNumber"]
     if upload is None:
         return _no_upload()
-    if checksum is None or "HTTP_X_AMZ_COPY_SOURCE" in environ or upload.sse_encryption or upload.kms_key_id:
+    if checksum is None or not _takes(upload, number):
         return None
-    if not number.isdigit() or not 1 <= int(number) <= PARTS_AT_MOST:
+    md5 = _md5(body)
+    sums = {"_etag": md5, "checksum_algorithm": checksum[0] or None, "checksum_value": checksum[1] or None}
+    key = making.made(backend, bucket, number, making.added(upload, body, md5), **sums)
+    _keep_part(upload, int(number), key)
+    return _written(key, *checksum)
+
+
+def _upload_part_copy(backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _name: str) -> Answer | None:
+    query = _query(environ)
+    upload, number = bucket.multiparts.get(query["uploadId"]), query["partNumber"]
+    if upload is None:
+        return _no_upload()
+    source = _source(backend, environ)
+    said = environ.get("HTTP_X_AMZ_COPY_SOURCE_RANGE")
+    if source is None or said is None or not _takes(upload, number):
         return None
-    sums = {"_etag": _md5(body), "checksum_algorithm": checksum[0] or None, "checksum_value": checksum[1] or None}
-    key = making.made(backend, bucket, number, making.added(upload, body), **sums)
-    before = upload.parts.get(int(number))
-    upload.parts[int(number)] = key
+    asked = RANGE.fullmatch(said)
+    start, end = (int(asked[1]), int(asked[2]) + 1) if asked and asked[2] else (0, 0)
+    if not start < end <= source.contentsize:  # moto takes what there is
+        return _refused("InvalidArgument", f"Range specified is not valid for source object of size: {source.size}")
+    content = making.content_of(source).part(start, end - start)
+    key = making.made(backend, bucket, number, Reader(content), _etag=content.md5())
+    _keep_part(upload, int(number), key)
+    facts = f"<ETag>{key.etag}</ETag><LastModified>{_seconds(key)}</LastModified>"
+    return _xml(f"<CopyPartResult {multiparts.SPACE}>{facts}</CopyPartResult>")
+
+
+def _takes(upload: Any, number: str) -> bool:
+    """Whether a part of that number is one that moto need not look at."""
+    plain = not upload.sse_encryption and not upload.kms_key_id
+    return plain and number.isdigit() and 1 <= int(number) <= PARTS_AT_MOST
+
+
+def _keep_part(upload: Any, number: int, key: Any) -> None:
+    before = upload.parts.get(number)
+    upload.parts[number] = key
     upload.partlist = sorted(upload.parts)
     if before is not None:
         before.dispose()
-    return _written(key, *checksum)
 
 
 def _list_uploads(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, _name: str) -> Answer | None:
@@ -319,7 +358,11 @@ def _listed(key: Any, name: str, owner: str) -> str:
 def _no_upload() -> Answer:
     """The refusal of an upload that is not there, at which moto's server fails."""
     message = "The specified upload does not exist. The upload ID may be invalid, or it may have been completed."
-    return _xml(f"<Error><Code>NoSuchUpload</Code><Message>{message}</Message></Error>", 404)
+    return _refused("NoSuchUpload", message, 404)
+
+
+def _refused(code: str, message: str, status: int = 400) -> Answer:
+    return _xml(f"<Error><Code>{code}</Code><Message>{message}</Message></Error>", status)
 
 
 def _xml(text: str, status: int = 200) -> Answer:
@@ -330,6 +373,7 @@ def _xml(text: str, status: int = 200) -> Answer:
 QUERIES: Mapping[str, set[str]] = {
     "ListObjectsV2": {"list-type"},
     "UploadPart": {"uploadId", "partNumber"},
+    "UploadPartCopy": {"uploadId", "partNumber"},
     "CompleteMultipartUpload": {"uploadId"},
 }
 OPTIONAL: Mapping[str, set[str]] = {
@@ -348,4 +392,5 @@ OPERATIONS: Mapping[str, Callable[[Any, Any, Mapping[str, Any], bytes, str], Ans
     "ListParts": _list_parts,
     "PutObject": _put,
     "UploadPart": _upload_part,
+    "UploadPartCopy": _upload_part_copy,
 }

@@ -53,6 +53,8 @@ S3_QUERIES = {
 S3_SAID = {"partNumber": "PartNumber", "uploadId": "UploadId"}
 """What of the query of a request for an object is worth to be looked at."""
 S3_OBJECTS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+S3_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+"""What a request is that names a source."""
 S3_BUCKETS = {"GET": "ListObjectsV2", "PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}
 
 
@@ -122,14 +124,15 @@ def _s3(environ: Mapping[str, Any], path: str, key: str) -> Asked:
     query = parse_qs(words, keep_blank_values=True) if words else {}
     special = next((S3_QUERIES[word].get(method, "") for word in S3_QUERIES if word in query), "") if query else ""
     plain = (S3_OBJECTS if name else S3_BUCKETS).get(method, method)
-    if not special and plain == "PutObject" and "HTTP_X_AMZ_COPY_SOURCE" in environ:
-        plain = "CopyObject"
+    operation = special or plain
+    if "HTTP_X_AMZ_COPY_SOURCE" in environ:
+        operation = S3_COPIES.get(operation, operation)
     if not bucket:
-        plain = "ListBuckets"
+        operation = "ListBuckets"
     parts = {S3_SAID[word]: values[0] for word, values in query.items() if word in S3_SAID}
     about = {"BucketName": bucket, "Prefix": query.get("prefix", [""])[0]}
     said = {"Key": name, "Bucket": bucket, **parts} if name else about
-    return Asked(service="s3", operation=special or plain, parameters=said, access_key=key)
+    return Asked(service="s3", operation=operation, parameters=said, access_key=key)
 
 
 def _rest(service: str, environ: Mapping[str, Any], body: bytes, key: str) -> Asked:

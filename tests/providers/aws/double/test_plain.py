@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from collections import Counter
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudml.storage import Pushed, Storage, blobs, scan
+from cloudml.errors import PermissionDeniedError
+from cloudml.storage import Pushed, Storage, pieces, scan
+from cloudml_aws.clients import Clients
 from cloudml_aws.double import BUCKET, making, plain
+from cloudml_aws.settings import AwsSettings
 
+SETTINGS = AwsSettings(region="eu-west-1", bucket=BUCKET, role_arn="arn:aws:iam::111122223333:role/cloudml")
 OWNER = {"ExpectedBucketOwner": "111122223333"}
 """Said beside a request, it changes nothing but that moto's server answers."""
 MOTOS = {"x-amz-expected-bucket-owner": OWNER["ExpectedBucketOwner"]}
@@ -195,13 +201,79 @@ def stored(cloud) -> Storage:
     )  # fmt: skip
 
 
-def test_what_s3_copies_not_by_itself_is_copied_in_parts(cloud, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(blobs, "COPY_LIMIT_BYTES", blobs.WHOLE_BYTES)  # as if it were five gigabytes
-    storage = stored(cloud)
-    (tmp_path / "a.bin").write_bytes(os.urandom(blobs.WHOLE_BYTES + 1))
-    storage.push(scan("a.bin", tmp_path), "d")
-    assert storage.read("d/a.bin") == (tmp_path / "a.bin").read_bytes()
-    assert "CopyObject" not in {seen.operation for seen in cloud.aws.requests}
+@pytest.fixture
+def in_parts(cloud, tmp_path, monkeypatch):
+    """A storage and a file, which is sent and copied in parts."""
+    monkeypatch.setattr(pieces, "LARGE_BYTES", plain.SMALLEST_PART)
+    monkeypatch.setattr(pieces, "SMALLEST_BYTES", plain.SMALLEST_PART)
+    (tmp_path / "a.bin").write_bytes(os.urandom(2 * plain.SMALLEST_PART + 1))
+    clients = Clients(SETTINGS, endpoint=cloud.aws.url, credentials=("key", "secret"), sleep=lambda _: None)
+    return clients.storage(f"s3://{BUCKET}/parts"), scan("a.bin", tmp_path), (tmp_path / "a.bin").read_bytes()
+
+
+def test_a_large_object_is_copied_in_parts(cloud, in_parts) -> None:
+    storage, manifest, content = in_parts
+    storage.push(manifest, "d")
+    storage.copy_folder("d", "e")
+    assert storage.read("d/a.bin") == storage.read("e/a.bin") == content
+    asked = Counter(seen.operation for seen in cloud.aws.requests)
+    assert (asked["UploadPartCopy"], asked["UploadPart"], asked["CopyObject"]) == (6, 3, 0)
+
+
+def test_a_copy_in_parts_that_fails_leaves_nothing(cloud, in_parts) -> None:
+    storage, manifest, content = in_parts
+    cloud.aws.faults.refuse("s3:UploadPartCopy", "AccessDenied", status=403, first=2)
+    with pytest.raises(PermissionDeniedError):
+        storage.push(manifest, "d")
+    assert not cloud.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+    assert storage.push(manifest, "d").bytes == 0
+    assert storage.read("d/a.bin") == content
+
+
+@pytest.fixture
+def large(cloud, monkeypatch) -> str:
+    """An object of two parts, the first of which is put together by us."""
+    monkeypatch.setattr(plain, "LARGE_BYTES", plain.SMALLEST_PART)
+    upload = cloud.s3.create_multipart_upload(Bucket=BUCKET, Key="large")["UploadId"]
+    about = {"Bucket": BUCKET, "Key": "large", "UploadId": upload}
+    parts = [os.urandom(plain.SMALLEST_PART), b"the end"]
+    tags = [
+        {"PartNumber": number, "ETag": cloud.s3.upload_part(**about, PartNumber=number, Body=part)["ETag"]}
+        for number, part in enumerate(parts, 1)
+    ]
+    cloud.s3.complete_multipart_upload(**about, MultipartUpload={"Parts": tags})
+    return "large"
+
+
+def test_parts_of_an_object_become_parts_of_another(cloud, large) -> None:
+    whole = cloud.s3.get_object(Bucket=BUCKET, Key=large)["Body"].read()
+    ends = plain.SMALLEST_PART
+    for cuts in ([0, ends, len(whole)], [0, ends + 3, len(whole)]):
+        copies = []
+        for key, owner in (("ours", {}), ("motos", OWNER)):
+            upload = cloud.s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+            about = {"Bucket": BUCKET, "Key": key, "UploadId": upload}
+            tags = []
+            for number, (start, end) in enumerate(itertools.pairwise(cuts), 1):
+                said = {"CopySource": f"{BUCKET}/{large}", "CopySourceRange": f"bytes={start}-{end - 1}"}
+                made = cloud.s3.upload_part_copy(**about, PartNumber=number, **said, **owner)
+                tags.append({"PartNumber": number, "ETag": made["CopyPartResult"]["ETag"]})
+            cloud.s3.complete_multipart_upload(**about, MultipartUpload={"Parts": tags})
+            found = cloud.s3.get_object(Bucket=BUCKET, Key=key)
+            copies.append((tags, found["ETag"], found["Body"].read()))
+        assert copies[0] == copies[1]
+        assert copies[0][2] == whole
+
+
+@pytest.mark.parametrize("said", ["bytes=0-99999999", "bytes=5-4", "bytes=5-"])
+def test_a_part_of_what_is_not_there_is_refused(cloud, large, said: str) -> None:
+    upload = cloud.s3.create_multipart_upload(Bucket=BUCKET, Key="a")["UploadId"]
+    about = {"Bucket": BUCKET, "Key": "a", "UploadId": upload, "PartNumber": 1}
+    with pytest.raises(ClientError, match="InvalidArgument"):
+        cloud.s3.upload_part_copy(**about, CopySource=f"{BUCKET}/{large}", CopySourceRange=said)
+    with pytest.raises(ClientError, match="Not Found"):  # by moto
+        cloud.s3.upload_part_copy(**about, CopySource=f"{BUCKET}/missing", CopySourceRange="bytes=0-4")
+    cloud.s3.abort_multipart_upload(Bucket=BUCKET, Key="a", UploadId=upload)
 
 
 def test_a_push_asks_nothing_of_what_did_not_change(cloud, tmp_path) -> None:

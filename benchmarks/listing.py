@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,7 @@ def listing(provider: str, count: int) -> Iterator[Listing]:
     here, there = spawning.Pipe()
     process = spawning.Process(target=_serve, args=(provider, there))
     process.start()
+    there.close()  # so that the end of the double's process ends the waiting for what it says
     try:
         with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, here.recv()):
             project = _project(provider, Path(folder))
@@ -87,7 +88,8 @@ def listing(provider: str, count: int) -> Iterator[Listing]:
                 requests=lambda: _asked(here),
             )
     finally:
-        here.send(False)
+        with suppress(OSError):
+            here.send(False)
         process.join()
 
 

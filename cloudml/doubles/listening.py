@@ -30,8 +30,6 @@ SHORT_BYTES = 1 << 20
 """A request with a longer body takes long enough for a thread."""
 PEEKED_BYTES = 1 << 13
 CLOSING_S = 5.0
-BRIEF = frozenset({"DELETE", "HEAD", "PUT"})
-"""Verbs whose answers are small."""
 
 
 @lru_cache(maxsize=256)
@@ -50,12 +48,14 @@ class Handler(BaseHTTPRequestHandler):
 
     Attributes:
         headers: By their names in small letters; of one that comes twice, the values with a comma between.
+        small: Verbs whose answers are small, unless `quick` says otherwise.
     """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # otherwise an answer waits 40 ms for the client's acknowledgement
     wbufsize = -1
     headers: dict[str, str]  # type: ignore[assignment]  # not those of a letter
+    small = frozenset({"DELETE", "HEAD", "PUT"})
     came: bytes | None = None
     """The body, where it has been read already."""
 
@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
     def brief(self) -> bool:
         """Whether a request and its answer are small enough for the thread that all share."""
         return (
-            self.command in BRIEF
+            self.command in self.small
             and self.length <= SHORT_BYTES
             and not {"transfer-encoding", "expect"} & self.headers.keys()
             and self.quick()

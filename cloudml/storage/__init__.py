@@ -10,7 +10,9 @@ pieces           how large contents are divided, and what their digest is (pure)
 digests          reading and hashing files, and remembering it
 scanning         a path's manifest; `remote` for what lies elsewhere
 store            Storage: read, write, list, delete, and the transfers below
-pushing          files to the store: `blobs` sends contents (large ones by `parts`), `origins` fetches remote ones
+pushing          files to the store: `blobs` sends contents (large ones by `parts`), `origins` fetches remote ones;
+                 names are `copies`
+copying          whole folders within the store
 pulling          files from the store
 sweeping         contents that nothing names
 ===============  ===================================================================

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from cloudml.storage.blobs import duplicate
+from cloudml.storage.copies import LARGE_BYTES, cut, together
 from cloudml.storage.failures import translated
 from cloudml.storage.parallel import each
 
@@ -20,8 +21,23 @@ def copy_folder(storage: Storage, source: str, target: str) -> Sequence[str]:
     there = {listed.path: listed for listed in storage.list(target)}
     pairs = [(listed, f"{target}{listed.path[len(source) :]}") for listed in storage.list(source)]
     missing = [pair for pair in pairs if not same(pair[0], there.get(pair[1]))]
-    each(lambda pair: copy(storage, *pair), missing, workers=storage.workers)
+    large = [pair for pair in missing if pair[0].size > LARGE_BYTES]
+    small = [pair for pair in missing if pair[0].size <= LARGE_BYTES]
+    size = together(storage.copies, len(small), storage.workers)
+    groups = [*cut(large, 1), *cut(small, size)]
+    each(lambda group: copy_all(storage, group), groups, workers=storage.workers)
     return [path for _, path in pairs]
+
+
+def copy_all(storage: Storage, pairs: Sequence[tuple[Listed, str]]) -> None:
+    """Copy several objects, by one request where that is more than one."""
+    if storage.copies is None or len(pairs) == 1:
+        for pair in pairs:
+            copy(storage, *pair)
+        return
+    for refusal in storage.copies.copy([(original.path, target) for original, target in pairs]):
+        if refusal is not None:
+            raise refusal
 
 
 def same(original: Listed, found: Listed | None) -> bool:

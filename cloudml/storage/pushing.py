@@ -1,8 +1,9 @@
 """Sending files to a store, each content once.
 
 An entry of the manifest becomes two objects: ``blobs/<digest[:2]>/<digest>``, which is sent, and ``<prefix>/<path>``,
-which the store copies from it. The manifest comes last. So an interrupted push leaves blobs that the next one finds,
-and a folder without manifest, which counts as not there.
+which the store copies from it: one request each, or one for many names where its cloud has that. The manifest comes
+last. So an interrupted push leaves blobs that the next one finds, and a folder without manifest, which counts as not
+there.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING
 from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT, Meter
 from cloudml.storage import blobs, files, origins
+from cloudml.storage.copies import LARGE_BYTES, Waiting, together
 from cloudml.storage.manifest import Entry, Manifest, document
 from cloudml.storage.parallel import Room, each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cloudml.progress import Progress
     from cloudml.storage.store import Storage
@@ -75,9 +77,11 @@ def push(storage: Storage, manifest: Manifest, prefix: str, progress: Progress) 
     for same in by_content(manifest):
         (wanting if missing(same, placed) else settled).append(same)
     meter.add(sum(entry.size for same in settled for entry in same))
-    sender = Sender(storage, prefix, placed, meter, known(storage, wanting))
+    names = Waiting[Entry](together(storage.copies, sum(map(len, wanting)), storage.workers))
+    sender = Sender(storage, prefix, placed, meter, names, known(storage, wanting))
     sent = [Sent(same, uploaded=None, copied=0) for same in settled]
     sent += each(sender.send, wanting, workers=storage.workers, stop=meter.stop)
+    each(sender.name, names.rest(), workers=storage.workers, stop=meter.stop)
     if others:
         storage.remove(others)
     entries = tuple(entry for one in sent for entry in one.entries)
@@ -127,6 +131,7 @@ class Sender:
 
     Attributes:
         placed: Digests of the files that are known to lie below the prefix.
+        names: The files whose content is there, and whose names are not yet.
         known: What is known of the store's blobs, as of `blobs.sizes`.
         room: The memory of all files that are on their way.
     """
@@ -135,6 +140,7 @@ class Sender:
     prefix: str
     placed: Mapping[str, str]
     meter: Meter
+    names: Waiting[Entry]
     known: Mapping[str, int] | None = None
     room: Room = field(default_factory=lambda: Room(ROOM_BYTES))
 
@@ -146,12 +152,17 @@ class Sender:
             else:
                 uploaded = blobs.upload(self.storage, entries[0], self.meter, self.known)
         copies = missing(entries, self.placed)
-        for entry in copies:
-            self._name(entry)
+        if self.names.enough > 1 and entries[0].size <= LARGE_BYTES:
+            for group in self.names.add(copies):
+                self._name_together(group)
+        else:
+            for entry in copies:
+                self.name(entry)
         self.meter.add((len(entries) - 1) * entries[0].size)
         return Sent(entries, uploaded=uploaded, copied=len(copies))
 
-    def _name(self, entry: Entry) -> None:
+    def name(self, entry: Entry) -> None:
+        """Give one file its name."""
         target = f"{self.prefix}/{entry.path}"
         try:
             blobs.copy(self.storage, entry, target)
@@ -159,3 +170,12 @@ class Sender:
             # Swept since it was looked at.
             blobs.upload(self.storage, entry, Meter(SILENT, None, "sending"))
             blobs.copy(self.storage, entry, target)
+
+    def _name_together(self, entries: Sequence[Entry]) -> None:
+        assert self.storage.copies is not None
+        pairs = [(blobs.blob(entry.digest), f"{self.prefix}/{entry.path}") for entry in entries]
+        for entry, refusal in zip(entries, self.storage.copies.copy(pairs), strict=True):
+            if isinstance(refusal, NotFoundError):
+                self.name(entry)
+            elif refusal is not None:
+                raise refusal

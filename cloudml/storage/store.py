@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
     from cloudml.progress import Progress
+    from cloudml.storage.copies import Copies
     from cloudml.storage.manifest import Manifest
     from cloudml.storage.parts import PartCopies, Uploads
     from cloudml.storage.pulling import Pulled
@@ -58,6 +59,7 @@ class Storage:
             sent anew.
         part_copies: By which large objects are copied in parts; without it the store copies each by itself, which S3
             does not with more than 5 GiB.
+        copies: By which many copies take one request; without it each takes one.
         options: Those of obstore for that kind of store: region, endpoint, client_options, credential_provider, …
     """
 
@@ -67,6 +69,7 @@ class Storage:
         *,
         uploads: Uploads | None = None,
         part_copies: PartCopies | None = None,
+        copies: Copies | None = None,
         **options: Any,
     ) -> None:
         folder = locations.local(root_url)
@@ -74,6 +77,7 @@ class Storage:
         """The root in the file system; None where it is in none."""
         self.url = str(self.folder or root_url)
         self.uploads, self.part_copies = uploads, part_copies
+        self.copies = copies
         self.workers = LOCAL_WORKERS if self.folder else REMOTE_WORKERS
         self._options = options
         self._lock = Lock()

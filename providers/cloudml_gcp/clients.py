@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cloudml.clouds.late import late
-from cloudml.clouds.patience import Patience
+from cloudml.clouds.patience import Answer, Patience
 from cloudml.errors import ThrottledError
 from cloudml.plan import Call
 from cloudml.storage.failures import words
@@ -180,19 +180,26 @@ class Clients:
         Raises:
             ProviderError: Its refusal.
         """
+        return self.patiently(lambda: self.stored_once(operation, verb, path, query, content))
+
+    def stored_once(
+        self, operation: str, verb: str, path: str, query: Mapping[str, str], content: bytes | bytearray | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Raw:  # fmt: skip
+        """As `stored`, not tried again, and with headers of its own."""
         host = self.host("storage")
+        with translated(operation):
+            answer = self._session(host).request(
+                verb, f"{host}/{quote(path)}", params=dict(query), data=content, headers=headers,
+                timeout=(CONNECT_S, self._patience.answer_s),
+            )  # fmt: skip
+            if not answer.ok:
+                raise AnswerError(answer.status_code, _json(answer), words(answer.text))
+        return Raw(status=answer.status_code, body=answer.content, headers=answer.headers)
 
-        def sent() -> Raw:
-            with translated(operation):
-                answer = self._session(host).request(
-                    verb, f"{host}/{quote(path)}", params=dict(query), data=content,
-                    timeout=(CONNECT_S, self._patience.answer_s),
-                )  # fmt: skip
-                if not answer.ok:
-                    raise AnswerError(answer.status_code, None, words(answer.text))
-            return Raw(status=answer.status_code, body=answer.content, headers=answer.headers)
-
-        return self._patience.asked(sent, lambda error: error.retryable, self.sleep)
+    def patiently(self, send: Callable[[], Answer]) -> Answer:
+        """What *send* gives, which is called again while what it raises may pass."""
+        return self._patience.asked(send, lambda error: error.retryable, self.sleep)
 
     def _answered(self, operation: str, sent: Sent) -> dict[str, Any]:
         host = self.host(sent.service)
@@ -248,9 +255,10 @@ class Clients:
         from cloudml.clouds.parts import Root
         from cloudml.storage import Storage
         from cloudml_gcp.parts import Uploads
+        from cloudml_gcp.wire.copies import Copies
 
-        host = self.host("storage")
-        options: dict[str, Any] = {"uploads": Uploads(self, Root.of(root))}
+        host, place = self.host("storage"), Root.of(root)
+        options: dict[str, Any] = {"uploads": Uploads(self, place), "copies": Copies(self, place)}
         if host != HOSTS["storage"]:
             options |= {"base_url": host, "client_options": {"allow_http": host.startswith("http://")}}
         credentials = self.credentials("storage")

@@ -123,7 +123,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "storage:objects.list": ("storage.objects.list",),
     "storage:objects.copy": ("storage.objects.get", "storage.objects.create"),
     "storage:objects.delete": ("storage.objects.delete",),
-    "storage:batch": ("storage.objects.delete",),
+    "storage:batch": (),
     "storage:uploads.start": ("storage.multipartUploads.create", "storage.objects.create"),
     "storage:uploads.part": ("storage.multipartUploads.create", "storage.objects.create"),
     "storage:uploads.list": ("storage.multipartUploads.list",),
@@ -136,7 +136,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "cloudscheduler:jobs.patch": ("cloudscheduler.jobs.update",),
     "cloudscheduler:jobs.delete": ("cloudscheduler.jobs.delete",),
 }
-"""The same of methods of REST, under which requests arrive; what obstore sends in batches, it removes."""
+"""The same of methods of REST, under which requests arrive; what is in a batch arrives besides, by its own name."""
 IMPLIED = frozenset({"iam.serviceAccounts.actAs", "aiplatform.models.get"})
 """What no request of ours is called after: services ask for it on the way.
 

@@ -1,4 +1,8 @@
-"""Batches of the JSON API: several requests in one body, each answered in its part of the answer."""
+"""Batches of the JSON API: several requests in one body, each answered in its part of the answer.
+
+Each is a request like any other: it is written down, faults strike it, its caller is asked for a token. What ends the
+connection of one ends that of the batch.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +12,56 @@ from typing import TYPE_CHECKING
 
 from cloudml_gcp.double import wire
 from cloudml_gcp.double.refusals import Refused
-from cloudml_gcp.double.wire import Answer, Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping
 
-    from cloudml_gcp.double.wire import Request
+    from cloudml_gcp.double.wire import Answer, Request
     from cloudml_gcp.double.world import World
 
 MARK = "batch_double"
+BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
+NUMBER = re.compile(r"content-id:\s*<?([^>\n]+)>?", re.IGNORECASE)
+JSON_API = "/storage/v1/"
 
 
-def answer(
-    world: World,
-    request: Request,
-    one: Callable[[World, Request, Asked], Answer],
-    refused: Callable[[Request, Refused], Answer],
-) -> Answer:
-    """Answer every request of a batch with *one*; a refusal is the answer of its part alone."""
-    from cloudml_gcp.double.storage import read
+def answer(world: World, request: Request) -> Answer:
+    """Answer every request of a batch; a refusal is the answer of its part alone.
 
-    mark = re.search(r'boundary="?([^";]+)"?', request.headers.get("content-type", ""))
+    Raises:
+        Refused: This is no batch.
+    """
+    shown = [_outer(number, _answer(world, inner)) for number, inner in _requests(request)]
+    if not shown:
+        raise Refused("badRequest", "Failed to parse batch request, error: 0 items.", status=400)
+    return wire.Answer(body=b"".join(shown) + f"--{MARK}--\r\n".encode(), kind=f"multipart/mixed; boundary={MARK}")
+
+
+def _answer(world: World, inner: Request) -> Answer:
+    """The answer to one; nothing but requests of the JSON API can be in a batch, and of these none with contents."""
+    if not inner.path.startswith(JSON_API) or inner.parameters.get("alt") == "media":
+        return wire.NOWHERE
+    found: Answer = world.live["send"](inner)
+    return found
+
+
+def _requests(request: Request) -> Iterator[tuple[str, Request]]:
+    """The requests within, and how they are called."""
+    mark = BOUNDARY.search(request.headers.get("content-type", ""))
     pieces = request.body.decode().replace("\r\n", "\n").split(f"--{mark[1]}")[1:-1] if mark else []
-    shown = []
-    for piece in pieces:
-        number, inner = _inner(piece)
-        asked = read(world, inner) or Asked(service="storage", operation="nothing")
-        try:
-            found = one(world, inner, asked)
-        except Refused as refusal:
-            found = refused(inner, refusal)
-        shown.append(_outer(number, found))
-    return Answer(body=b"".join(shown) + f"--{MARK}--\r\n".encode(), kind=f"multipart/mixed; boundary={MARK}")
+    around = {name: value for name, value in request.headers.items() if not name.startswith("content-")}
+    return (_inner(piece, around) for piece in pieces)
 
 
-def _inner(piece: str) -> tuple[str, Request]:
-    """The number of a part, and the request within."""
+def _inner(piece: str, around: Mapping[str, str]) -> tuple[str, Request]:
+    """The number of a part, and the request within; it has the headers of the batch, but for those of its body."""
     head, _, text = piece.lstrip("\n").partition("\n\n")
-    number = re.search(r"content-id:\s*<?([^>\n]+)>?", head, re.IGNORECASE)
+    number = NUMBER.search(head)
     first, _, rest = text.lstrip("\n").partition("\n")
     verb, target, *_ = first.split()
     lines, _, body = rest.partition("\n\n")
-    said = [line.partition(": ") for line in lines.splitlines()]
-    headers = {name.lower(): value for name, mark, value in said if mark}
+    said = [line.partition(":") for line in lines.splitlines()]
+    headers = {**around, **{name.lower(): value.strip() for name, mark, value in said if mark}}
     return (number[1] if number else ""), wire.request(verb, target, headers, body.strip().encode())
 
 

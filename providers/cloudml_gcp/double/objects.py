@@ -28,8 +28,8 @@ LONGEST_NAME = 1024
 
 
 def when(moment: datetime) -> str:
-    """A timestamp as Google writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """A timestamp of UTC as Google writes it."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -63,9 +63,10 @@ class _Listener(Connections, ThreadingHTTPServer):
 
 class _Handler(Handler):
     front: Front
+    small = Handler.small | {"POST"}
 
     def quick(self) -> bool:
-        return self.front.quick(self.path)
+        return self.front.quick(self.command, self.path)
 
     def _answer(self) -> None:
         try:

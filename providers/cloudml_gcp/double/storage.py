@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml_gcp.double import accounts, batches, listing, reading, uploads
 from cloudml_gcp.double.refusals import Refused
-from cloudml_gcp.double.wire import Answer, Asked, as_json
+from cloudml_gcp.double.wire import INDENT, Answer, Asked, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,14 @@ def read(_world: World, request: Request) -> Asked | None:
 
 
 def _names(rest: list[str]) -> dict[str, str]:
-    return {"object": rest[OBJECTS]} if len(rest) > OBJECTS and rest[1] == "o" else {}
+    """The objects that a path names; of a copy the second as the discovery document calls it."""
+    match rest:
+        case [_, "o", name, _, "b", bucket, "o", other]:
+            return {"object": name, "destinationBucket": bucket, "destinationObject": other}
+        case [_, "o", name, *_]:
+            return {"object": name}
+        case _:
+            return {}
 
 
 def _operation(verb: str, rest: list[str]) -> str:
@@ -74,7 +81,7 @@ def answer(world: World, request: Request, asked: Asked) -> Answer:
         Refused: Cloud Storage says no.
     """
     if asked.operation == "batch":
-        return batches.answer(world, request, answer, refused)
+        return batches.answer(world, request)
     if request.path.startswith("/upload/"):
         return uploads.answer(world, request)
     operation = OPERATIONS.get(asked.operation)
@@ -195,14 +202,22 @@ def _compose(world: World, request: Request, said: Mapping[str, str]) -> Answer:
 
 
 def _copied(world: World, request: Request, said: Mapping[str, str]) -> Stored:
-    *_, bucket, _, name = request.segments
+    bucket, name = said["destinationBucket"], said["destinationObject"]
     source = world.objects.find(said["bucket"], said["object"], said.get("sourceGeneration", ""))
     about = {**source.meta, **(request.json() if request.body else {})}
     return world.objects.copy(source, bucket, name, about, **conditions(request))
 
 
 def _copy(world: World, request: Request, said: Mapping[str, str]) -> Answer:
-    return as_json(_copied(world, request, said).resource())
+    return _partial(_copied(world, request, said), said)
+
+
+def _partial(stored: Stored, said: Mapping[str, str]) -> Answer:
+    """Those members of an object that a request names; all where it names none, or members of members."""
+    found, fields = stored.resource(), said.get("fields", "")
+    if fields and not {"*", "/", "("} & set(fields):
+        found = {name: found[name] for name in fields.split(",") if name in found}
+    return as_json(found, indent=None if said.get("prettyPrint") == "false" else INDENT)
 
 
 def _rewrite(world: World, request: Request, said: Mapping[str, str]) -> Answer:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 decoded = lru_cache(maxsize=1024)(unquote)
 """A part of a path, or a name, as it was before it was encoded; the same is asked for several times a request."""
+INDENT = 2
 JSON = "application/json; charset=UTF-8"
 
 
@@ -87,8 +88,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def as_json(value: Any, status: int = 200) -> Answer:
-    return Answer(status=status, body=json.dumps(value, indent=2, ensure_ascii=False).encode())
+def as_json(value: Any, status: int = 200, indent: int | None = INDENT) -> Answer:
+    return Answer(status=status, body=json.dumps(value, indent=indent, ensure_ascii=False).encode())
 
 
 def error(refusal: Refused) -> Answer:

@@ -111,7 +111,7 @@ def test_our_copies_are_those_of_googles_client(shared, official, ours):
     with official.batch():
         for name in ODD:
             bucket.copy_blob(bucket.blob(f"ours/{name}"), bucket, f"ours/to/{name}")
-    theirs = shared.gcp.requests[before + len(mine) :]
+    theirs = [one for one in shared.gcp.requests[before + len(mine) :] if one.name != "storage:buckets.get"]
     for one in mine:
         assert one.parameters.pop("fields", "name") == "name"
     assert mine == theirs

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HELD_S = 120.0
 DENIED = "PERMISSION_DENIED"
-SERVICES: tuple[Any, ...] = (accounts, journal, scheduler, storage, vertex, xmlapi)
+SERVICES: tuple[Any, ...] = (storage, accounts, journal, scheduler, vertex, xmlapi)
 """In the order in which they are asked whether a request is theirs; the last takes what is left."""
 BATCH = "batch"
 OPEN = frozenset({"oauth2", "metadata"})

@@ -71,11 +71,17 @@ def request(verb: str, target: str, headers: Mapping[str, str], body: bytes) -> 
         place = urlsplit(target)
         target = f"{place.path}?{place.query}"
     path, _, said = target.partition("?")
-    query = tuple(parse_qsl(said, keep_blank_values=True)) if said else ()
+    query = _query(said) if said else ()
     segments = [decoded(part) for part in path.strip("/").split("/")]
     return Request(
         verb=verb, path=path, segments=segments, query=query, parameters=dict(query), headers=headers, body=body
     )
+
+
+@lru_cache(maxsize=64)
+def _query(said: str) -> tuple[tuple[str, str], ...]:
+    """The names and values of a query; many requests have the same."""
+    return tuple(parse_qsl(said, keep_blank_values=True))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -169,7 +169,7 @@ def _get(world: World, request: Request, said: Mapping[str, str]) -> Answer:
     stored = _found(world, request, said, reading=True)
     if said.get("alt") == "media" or request.path.startswith("/download/"):
         return reading.content(stored, request)
-    found = as_json(stored.resource())
+    found = _partial(stored, said)
     found.headers["ETag"] = stored.etag
     return found
 
@@ -181,7 +181,7 @@ def _found(world: World, request: Request, said: Mapping[str, str], *, reading: 
 
 
 def _patch(world: World, request: Request, said: Mapping[str, str]) -> Answer:
-    return as_json(world.objects.patch(_found(world, request, said), request.json()).resource())
+    return _partial(world.objects.patch(_found(world, request, said), request.json()), said)
 
 
 def _delete(world: World, request: Request, said: Mapping[str, str]) -> Answer:

@@ -100,6 +100,26 @@ def test_no_content_goes_in_a_batch(shared):
     assert shared.http.post(f"{shared.gcp.url}/batch/storage/v1", data=b"").status_code == 400
 
 
+def test_of_an_object_no_more_is_told_than_a_request_names(shared):
+    shared.put("told", b"content")
+    object_ = f"/storage/v1/b/{BUCKET}/o/told"
+    copy = f"{object_}/copyTo/b/{BUCKET}/o/told-2"
+    assert shared.ask("POST", f"{copy}?fields=name,size&prettyPrint=false").text == '{"name": "told-2", "size": "7"}'
+    assert shared.good("GET", f"{object_}?fields=name,nothing") == {"name": "told"}
+    assert len(shared.good("GET", f"{object_}?fields=*")) > 10
+
+
+def test_a_batch_is_answered_at_once_unless_something_may_go_wrong(shared):
+    front = shared.gcp.server.front
+    shared.gcp.faults.clear()
+    assert front.quick("POST", "/batch/storage/v1")
+    assert front.quick("PUT", f"/{BUCKET}/object")
+    assert not front.quick("POST", f"/{BUCKET}/object?uploadId=1")
+    shared.gcp.faults.refuse("storage:nothing", "UNAVAILABLE")
+    assert not front.quick("POST", "/batch/storage/v1")
+    shared.gcp.faults.clear()
+
+
 def test_our_copies_are_those_of_googles_client(shared, official, ours):
     """Nothing differs but what is to be answered."""
     bucket = official.bucket(BUCKET)

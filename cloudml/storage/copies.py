@@ -1,7 +1,7 @@
 """Copies that a store makes of its own objects, many for one request where its cloud takes that.
 
 Which requests those are is behind `Copies`, which a cloud's provider implements with its own client; where it has none,
-obstore asks for each copy.
+obstore asks for each copy. With large contents a store may take its time: each of them is copied by itself.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudml.errors import ProviderError
-
-LARGE_BYTES = 64 << 20
-"""A store may take its time with larger contents: each is copied by a request of its own."""
 
 FEWEST = 8
 """With less in a request, nothing is won by it."""

@@ -6,9 +6,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from cloudml.storage.blobs import duplicate
-from cloudml.storage.copies import LARGE_BYTES, cut, together
+from cloudml.storage.copies import cut, together
 from cloudml.storage.failures import translated
 from cloudml.storage.parallel import each
+from cloudml.storage.pieces import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

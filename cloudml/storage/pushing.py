@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT, Meter
 from cloudml.storage import blobs, files, origins
-from cloudml.storage.copies import LARGE_BYTES, Waiting, together
+from cloudml.storage.copies import Waiting, together
 from cloudml.storage.manifest import Entry, Manifest, document
 from cloudml.storage.parallel import Room, each
+from cloudml.storage.pieces import LARGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -208,6 +208,8 @@ class Provider:
     """Holds a plan against the vendor's own contract before any of it is sent; raises SpecError. May load an SDK."""
     sleep: Callable[[float], None] | None = None
     """How to let time pass between two looks, in seconds; a double with a clock of its own brings one."""
+    working: Callable[[], AbstractContextManager[None]] | None = None
+    """Entered by whoever does many things in a row, in several threads: what is dear to open stays open meanwhile."""
     double: Any = field(default=None, repr=False)
     """What answers in a rehearsal: its `requests`, `faults` and `clock`; None where a service does."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,8 @@ class Up:
             ProviderError: The provider said no.
             StoppedError: The waiter was stopped.
         """
-        failures = self._carry_out({step.reference: step for step in steps})
+        with self.provider.working() if self.provider.working else nullcontext():
+            failures = self._carry_out({step.reference: step for step in steps})
         if failures:
             raise failures[0]
         metrics = {f"{reference}.{name}": value for reference, name, value in self._metrics()}

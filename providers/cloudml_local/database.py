@@ -1,4 +1,4 @@
-"""The state database as a file: made whole or not at all, opened for one transaction."""
+"""The state database as a file: made whole or not at all, opened for one transaction, or kept open by who holds it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import fcntl
 import os
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SettingsError
@@ -31,8 +33,96 @@ CREATE TABLE numbers (family TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT RO
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An open connection, and what tells whether it may be used: who opened it, and which file was there."""
+
+    connection: sqlite3.Connection
+    known: tuple[int, int, int]
+
+
+NOWHERE = (0, 0, 0)
+"""Instead of a file that was not there before it was opened."""
+INHERITED: list[Kept] = []
+"""What a forked process found open: it may not even close it (sqlite.org/howtocorrupt.html, 2.6)."""
+
+
+@dataclass(slots=True)
+class Connections:
+    """Connections to one state database, each for one transaction at a time, whichever thread makes it.
+
+    One is closed after its transaction, unless somebody is `holding` them: then the next transaction takes it. Opening
+    costs two milliseconds, and closing the last one of the computer writes the log of transactions back into the file.
+    """
+
+    _holders: int = 0
+    _idle: list[Kept] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep connections open during the block."""
+        with self._lock:
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                done = [] if self._holders else [self._idle.pop() for _ in range(len(self._idle))]
+            for one in done:
+                _close(one)
+
+    @contextmanager
+    def lent(self, places: Places) -> Iterator[sqlite3.Connection]:
+        """A connection for the block; one in which an error came is not used again.
+
+        Raises:
+            SettingsError: The database is of another version.
+        """
+        known = _known(places)
+        one = self._taken(known) or Kept(connect(places), known)
+        try:
+            yield one.connection
+        except BaseException:
+            one.connection.close()
+            raise
+        with self._lock:
+            kept = self._holders > 0 and known != NOWHERE
+            if kept:
+                self._idle.append(one)
+        if not kept:
+            one.connection.close()
+
+    def _taken(self, known: tuple[int, int, int]) -> Kept | None:
+        """A kept connection that may be used, if there is one."""
+        while self._idle:
+            with self._lock:
+                one = self._idle.pop() if self._idle else None
+            if one is None or one.known == known:
+                return one
+            _close(one)
+        return None
+
+
+def _close(one: Kept) -> None:
+    if one.known[0] == os.getpid():
+        one.connection.close()
+    else:
+        INHERITED.append(one)
+
+
+def _known(places: Places) -> tuple[int, int, int]:
+    """This process, and what the database's file is known by."""
+    try:
+        found = os.stat(places.database)  # noqa: PTH116  hot: each look at each job asks it
+    except OSError:
+        return NOWHERE
+    return os.getpid(), found.st_dev, found.st_ino
+
+
 def connect(places: Places) -> sqlite3.Connection:
-    """A connection for one transaction: they cost two milliseconds, and no thread or process shares one.
+    """A connection, which threads may use one after the other, and a forked process not at all.
 
     Raises:
         SettingsError: The database is of another version.
@@ -41,7 +131,7 @@ def connect(places: Places) -> sqlite3.Connection:
         _make(places)
     # `rw`: a database that was removed a moment ago is an error, and not an empty one in its place.
     address = f"{places.database.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None)
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")

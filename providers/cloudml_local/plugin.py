@@ -56,6 +56,7 @@ def _provider(where: Places, at_once: int | None) -> Provider:
         endpoints=LocalEndpoints(where, state),
         monitors=LocalMonitors(where, state),
         logs=LocalLogs(where, state),
+        working=state.holding,
     )
 
 

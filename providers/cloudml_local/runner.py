@@ -144,7 +144,9 @@ def drive(run: Run) -> int:
 
 def main(home: str, name: str, attempt: str) -> None:
     """Look after one job."""
-    Runner(State(Places(Path(home))), name, attempt).run()
+    state = State(Places(Path(home)))
+    with state.holding():
+        Runner(state, name, attempt).run()
 
 
 if __name__ == "__main__":

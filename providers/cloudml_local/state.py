@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from cloudml_local.errors import translated
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from cloudml.resources import Identity
@@ -90,11 +91,16 @@ class State:
     """The state database of one state folder."""
 
     places: Places
+    _connections: database.Connections = field(default_factory=database.Connections, repr=False, compare=False)
+
+    def holding(self) -> AbstractContextManager[None]:
+        """For the block, keep the database open from one transaction to the next."""
+        return self._connections.holding()
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sqlite3.Connection]:
         """A write transaction; other writers wait, readers do not."""
-        with translated(what), closing(database.connect(self.places)) as connection:
+        with translated(what), self._connections.lent(self.places) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -137,7 +143,7 @@ class State:
         """The row of that name, if there is one."""
         if not self.places.database.exists():
             return None
-        with translated(f"look at {name}"), closing(database.connect(self.places)) as connection:
+        with translated(f"look at {name}"), self._connections.lent(self.places) as connection:
             return _select(connection, section, name)
 
     def get(self, section: str, name: str) -> Row:
@@ -161,7 +167,7 @@ class State:
         """All rows of a section, of one project or of all, in any state or one of *among*; the oldest first."""
         if not self.places.database.exists():
             return []
-        with translated(f"list {section}"), closing(database.connect(self.places)) as connection:
+        with translated(f"list {section}"), self._connections.lent(self.places) as connection:
             return _find(connection, section, project, among)
 
     def edit(self, section: str, name: str, change: Callable[[Row], Row | None]) -> Row | None:

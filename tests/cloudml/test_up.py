@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,8 +109,8 @@ RESOURCE = EndpointResource(
 )
 
 
-def up(endpoints: Staged, events: list[Event] | None = None) -> UpResult:
-    provider = Provider(None, None, None, endpoints, None, None)
+def up(endpoints: Staged, events: list[Event] | None = None, **said: Any) -> UpResult:
+    provider = Provider(None, None, None, endpoints, None, None, **said)
     step = Step(resource=RESOURCE, action=Action.CREATE, why="", plan=endpoints.plan(RESOURCE), notes=(), status=None)
     waiter = Waiter(1.0, 1.0, sleep=lambda _: None)
     return Up(provider, waiter, (events if events is not None else []).append).run((step,), "there")
@@ -132,6 +133,19 @@ def test_what_is_there_is_looked_at_once() -> None:
     before = endpoints.looks
     assert up(endpoints).reused == {"endpoints.e"}
     assert endpoints.looks == before + 1
+
+
+def test_all_is_done_while_the_provider_is_told_that_much_is_to_come() -> None:
+    endpoints, seen = Staged(), []
+
+    @contextmanager
+    def working() -> Iterator[None]:
+        seen.append([*endpoints.sent])
+        yield
+        seen.append([*endpoints.sent])
+
+    up(endpoints, working=working)
+    assert seen == [[], ["create", "autoscaling", "alarms"]]
 
 
 @pytest.mark.parametrize("stages", [0, 1, 2])

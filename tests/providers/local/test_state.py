@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -135,6 +136,61 @@ def test_a_file_that_is_no_database_is_an_error_of_ours(state: State) -> None:
     with pytest.raises(ProviderError, match="not a database") as caught:
         state.find("jobs")
     assert "cloudml up" in caught.value.hint
+
+
+def test_while_it_is_held_the_database_stays_open_and_nobody_writes_its_log_back(state: State) -> None:
+    log = state.places.home / "state.db-wal"
+    with state.holding():
+        added = state.add(row())
+        with state.holding():
+            assert state.get("jobs", added.name) == added
+        assert log.exists()
+        assert State(state.places).get("jobs", added.name) == added
+    assert not log.exists()
+
+
+def test_an_error_while_the_database_is_held_leaves_it_usable(state: State) -> None:
+    with state.holding():
+        added = state.add(row())
+        with pytest.raises(ZeroDivisionError):
+            state.edit("jobs", added.name, lambda now: replace(now, reason=str(1 / 0)))
+        assert state.edit("jobs", added.name, lambda now: replace(now, reason="again")).reason == "again"
+
+
+def test_a_database_that_was_removed_while_it_was_held_is_made_anew(state: State) -> None:
+    with state.holding():
+        state.add(row())
+        shutil.rmtree(state.places.home)
+        assert state.find("jobs") == []
+        added = state.add(row(resource="jobs.other"))
+        assert State(state.places).find("jobs") == [added]
+
+
+FORKS = """
+import os, sys
+from pathlib import Path
+from cloudml_local.places import Places
+from cloudml_local.state import State
+state = State(Places(Path(sys.argv[1])))
+opened = []
+sys.addaudithook(lambda event, _: opened.append(event) if event == "sqlite3.connect" else None)
+with state.holding():
+    found = [state.find("jobs"), state.find("jobs")]
+    child = os.fork()
+    found += [state.find("jobs")]
+    os.write(1, f"{len(opened)} {len(found[0])} {found == found[:1] * 3}\\n".encode())
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    state.find("jobs")
+    os.write(1, f"{len(opened)}\\n".encode())
+"""
+
+
+def test_a_forked_process_opens_a_database_of_its_own_and_leaves_its_parents_open(state: State) -> None:
+    state.add(row())
+    told = subprocess.run([sys.executable, "-c", FORKS, state.places.home], capture_output=True, text=True, check=True)
+    assert sorted(told.stdout.splitlines()) == ["1", "1 1 True", "2 1 True"]
 
 
 ADD = """

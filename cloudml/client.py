@@ -239,7 +239,10 @@ class Jobs(Noun[JobStatus]):
             WaitTimeoutError: It is not over after *timeout*; it goes on.
             RunFailedError: It did not succeed.
         """
-        status: JobStatus = self.client.session.waiter.until_over(self._service.get, self.full(name), timeout=timeout)
+        jobs = self._service
+        status: JobStatus = self.client.session.waiter.until_over(
+            jobs.get, self.full(name), timeout=timeout, ends=jobs if hasattr(jobs, "wait_for_end") else None
+        )
         if not status.state.good:
             raise RunFailedError(f"job `{name}` ended as {status.state}: {status.reason}", status=status)
         return status

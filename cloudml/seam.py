@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
+    from threading import Event
 
     from cloudml.capabilities import Capability, Support
     from cloudml.plan import Plan
@@ -102,6 +103,14 @@ class RunsInProcess(Protocol):
 
     def run_in_process(self, resource: JobResource) -> JobStatus:
         """Run the script in the calling process, to its end."""
+        ...
+
+
+class TellsOfEnds(Protocol):
+    """What jobs can besides where their end is told: who waits for it need not look so often."""
+
+    def wait_for_end(self, name: str, seconds: float, stopped: Event) -> bool:
+        """Let *seconds* pass, or less when the job ends or *stopped* is set; False, at once, where none would tell."""
         ...
 
 

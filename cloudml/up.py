@@ -234,7 +234,8 @@ class Up:
                 last = str(status.state)
                 self.say(Happened.STATE, step, began, state=last, message=status.reason)
 
-        status: Status = self.waiter.until_over(nouns.get, step.name, seen=seen)
+        ends = nouns if hasattr(nouns, "wait_for_end") else None
+        status: Status = self.waiter.until_over(nouns.get, step.name, seen=seen, ends=ends)
         return status
 
     def _gated(self, step: Step) -> Step:

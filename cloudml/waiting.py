@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
 
-    from cloudml.seam import Logs, Plugin, Provider
+    from cloudml.seam import Logs, Plugin, Provider, TellsOfEnds
 
 GROWTH = 1.5
 """Each pause is this much longer than the one before, up to the provider's longest."""
@@ -58,6 +58,7 @@ class Waiter:
         *,
         timeout: timedelta | None = None,
         seen: Callable[[S], None] = lambda _: None,
+        ends: TellsOfEnds | None = None,
     ) -> S:
         """The status of *name* once its state is over.
 
@@ -65,6 +66,7 @@ class Waiter:
             get: Asks the provider.
             timeout: Our patience, counted from this call; the work goes on afterwards.
             seen: Told every status on the way.
+            ends: Tells when it ends; as long as it does, all pauses but the last are the longest.
 
         Raises:
             WaitTimeoutError: It is not over after *timeout*.
@@ -86,7 +88,8 @@ class Waiter:
                 raise WaitTimeoutError(
                     f"`{name}` is not over after {timeout}", hint="it goes on; wait again, or cancel it"
                 )
-            waited += self.pause(pause)
+            left = self.longest_s if timeout is None else min(self.longest_s, timeout.total_seconds() - waited)
+            waited += self._told(name, left, ends) or self.pause(pause)
         raise AssertionError("pauses never end")  # pragma: no cover
 
     def pause(self, seconds: float) -> float:
@@ -99,9 +102,20 @@ class Waiter:
             self.sleep(seconds)
         else:
             self.stopped.wait(seconds)
+        self._go_on()
+        return seconds
+
+    def _told(self, name: str, seconds: float, ends: TellsOfEnds | None) -> float:
+        """Let *seconds* pass, or less when *name* ends; how many did, and 0, at once, where its end is not told."""
+        began = time.monotonic()
+        if ends is None or not ends.wait_for_end(name, seconds, self.stopped):
+            return 0.0
+        self._go_on()
+        return time.monotonic() - began
+
+    def _go_on(self) -> None:
         if self.stopped.is_set():
             raise StoppedError("interrupted", hint="what was started goes on; `cloudml up` again finishes the rest")
-        return seconds
 
     def _pauses(self) -> Iterator[float]:
         pause = self.first_s

@@ -23,6 +23,7 @@ from cloudml_local.state import Row, new
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from threading import Event
 
     from cloudml.plan import Note
     from cloudml.progress import Progress
@@ -189,6 +190,13 @@ class LocalJobs:
     def get(self, name: str) -> JobStatus:
         """How the job stands; one whose runner is gone is settled first."""
         return self._lifted(self._settled(name) or self.state.get("jobs", name))
+
+    def wait_for_end(self, name: str, seconds: float, stopped: Event) -> bool:
+        """Let *seconds* pass, or less when the runner ends or *stopped* is set; False, at once, where there is none."""
+        row = self.state.look("jobs", name)
+        if row is None or row.facts.get("role") != runs.RUNNER:
+            return False
+        return processes.wait_for_end(row.owner, seconds, stopped.is_set)
 
     def list(self, project: str) -> Iterator[JobStatus]:
         """Every job of the project."""

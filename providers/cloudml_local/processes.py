@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,8 @@ MARK_BYTES = 4096
 """As long as a path may be (Linux: PATH_MAX)."""
 LOOK_S = 0.02
 """The pause between two looks at whether a process is gone."""
+STOP_LOOK_S = 0.2
+"""The pause between two looks at whether to go on waiting for the end of a process."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 WAKE = signal.SIGCONT
 """Ends a `doze` early; who does not doze is not touched by it."""
@@ -69,6 +72,25 @@ def send(known: str, number: int) -> bool:
         os.kill(_pid(known), number)
         return True
     return False
+
+
+def wait_for_end(known: str, seconds: float, stopped: Callable[[], bool]) -> bool:
+    """Let *seconds* pass, or less when that process ends or it is time to stop; False, at once, where none would tell.
+
+    Linux only, since it needs a descriptor of a process.
+    """
+    try:
+        descriptor = os.pidfd_open(_pid(known))
+    except (AttributeError, OSError):
+        return False
+    try:
+        poll, deadline = select.poll(), time.monotonic() + seconds
+        poll.register(descriptor, select.POLLIN)
+        while alive(known) and not stopped() and (left := deadline - time.monotonic()) > 0:
+            poll.poll(1000 * min(left, STOP_LOOK_S))
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _pid(known: str) -> int:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cloudml.errors import UnavailableError, WaitTimeoutError
 from cloudml.status import JobState, JobStatus, LogPage
 from cloudml.waiting import PATIENCE_S, StoppedError, Waiter, follow
+
+if TYPE_CHECKING:
+    import threading
 
 
 def status(state: JobState) -> JobStatus:
@@ -42,6 +46,39 @@ def test_pauses_grow_up_to_the_longest() -> None:
     assert clock.slept == [1.0, 1.5, 2.25, 3.375, 4.0, 4.0]
 
 
+class Told:
+    """Jobs whose end is told: each wait passes in no time, unless nobody tells any more."""
+
+    def __init__(self, tells: bool = True) -> None:
+        self.tells = tells
+        self.waited: list[float] = []
+
+    def wait_for_end(self, name: str, seconds: float, stopped: threading.Event) -> bool:
+        self.waited.append(seconds)
+        return self.tells
+
+
+def test_where_the_end_is_told_all_pauses_are_the_longest() -> None:
+    clock, ends = Clock(), Told()
+    left = iter([JobState.RUNNING] * 3 + [JobState.SUCCEEDED])
+    waiter(clock).until_over(lambda _: status(next(left)), "x", ends=ends)
+    assert (ends.waited, clock.slept) == ([4.0] * 3, [])
+
+
+def test_where_nobody_tells_the_end_pauses_grow_as_ever() -> None:
+    clock, ends = Clock(), Told(tells=False)
+    left = iter([JobState.RUNNING] * 3 + [JobState.SUCCEEDED])
+    waiter(clock).until_over(lambda _: status(next(left)), "x", ends=ends)
+    assert clock.slept == [1.0, 1.5, 2.25]
+
+
+def test_an_end_that_is_told_is_not_waited_for_longer_than_our_patience() -> None:
+    ends = Told()
+    with pytest.raises(WaitTimeoutError):
+        waiter(Clock()).until_over(lambda _: status(JobState.RUNNING), "x", timeout=timedelta(seconds=0.001), ends=ends)
+    assert max(ends.waited) <= 0.001
+
+
 def test_our_patience_ends_with_its_own_error() -> None:
     with pytest.raises(WaitTimeoutError, match="0:00:05"):
         waiter(Clock()).until_over(lambda _: status(JobState.RUNNING), "x", timeout=timedelta(seconds=5))
@@ -73,8 +110,9 @@ def test_a_service_that_stays_away_is_given_up_after_two_minutes() -> None:
 def test_a_stopped_waiter_stops_at_once() -> None:
     stopped = Waiter(3600.0, 3600.0)
     stopped.stopped.set()
-    with pytest.raises(StoppedError):
-        stopped.until_over(lambda _: status(JobState.RUNNING), "x")
+    for ends in (None, Told()):
+        with pytest.raises(StoppedError):
+            stopped.until_over(lambda _: status(JobState.RUNNING), "x", ends=ends)
 
 
 def test_following_reads_what_was_printed_before_the_end_was_seen() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_child_that_has_ended_is_not_alive() -> None:
     ])  # fmt: skip
     known = processes.identity(pid)
     assert processes.wait_until(lambda: not processes.alive(known), DEADLINE_S)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nobody tells of the end of a process here")
+def test_the_end_of_a_process_is_waited_for_unless_it_is_time_to_stop(folder: Path) -> None:
+    known = family(folder)
+    killed = threading.Timer(DEADLINE_S, processes.send, (known, signal.SIGKILL))
+    killed.start()
+    assert processes.wait_for_end(known, 3600, lambda: True)
+    assert processes.alive(known)
+    killed.cancel()
+    threading.Timer(0, processes.send, (known, signal.SIGKILL)).start()
+    assert processes.wait_for_end(known, 3600, lambda: False)
+    assert not processes.alive(known)
+    assert processes.wait_for_end(f"{os.getpid()}@another-beginning", 3600, lambda: False)
+    assert not processes.wait_for_end("", 3600, lambda: False)
 
 
 def test_a_started_process_has_its_own_session_and_log(folder: Path) -> None:

@@ -123,7 +123,7 @@ def _install(request: Request, tail: process.Tail, stop: process.Stop) -> None:
 def _tell_versions(request: Request) -> None:
     """Write what the script can import; while it starts, since it takes as long as starting it."""
     with contextlib.suppress(OSError):
-        record.write_json(request.record, "versions.json", record.versions(request.site))
+        record.write_versions(request.record, request.site)
 
 
 def _tell_provider(reason: str, tail: str) -> None:

@@ -28,7 +28,7 @@ def running(request: Mapping[str, Any]) -> Iterator[jobs.Job]:
     started = record.now()
     with staging.staged(wanted, os.environ) as stage:
         outcome.write(stage.request.record, outcome.RUNNING, started)
-        record.write_json(stage.request.record, "versions.json", record.versions(wanted.site))
+        record.write_versions(stage.request.record, wanted.site)
         ended = Outcome("cancelled", None, "interrupted")
         try:
             with _place(stage):

@@ -102,7 +102,7 @@ def prepare(found: Found) -> None:
         os.environ.setdefault(name, value)
     if not _is_worker():
         record.begin(request.record, request.parameters, resumed=bool(os.listdir(request.checkpoints)))
-        record.write_json(request.record, "versions.json", record.versions())
+        record.write_versions(request.record)
 
 
 def _is_worker() -> bool:

@@ -81,16 +81,34 @@ def versions(site: str | None = None) -> dict[str, Any]:
 
     The packages are found by their metadata files; importlib.metadata says the same, and costs every job its import.
     """
+    found: dict[str, Any] = json.loads(_versions(_searched(site)))
+    return found
+
+
+def write_versions(path: str, site: str | None = None) -> None:
+    """Write versions.json of the record at *path*."""
+    write_text(path, "versions.json", _versions(_searched(site)))
+
+
+def _searched(site: str | None) -> tuple[tuple[str, int], ...]:
+    """The folders that packages are looked for in, the first one first, and when each was changed."""
+    return tuple((folder, _changed(folder)) for folder in ([site, *sys.path] if site else sys.path))
+
+
+@functools.lru_cache(maxsize=None)
+def _versions(searched: tuple[tuple[str, int], ...]) -> str:
+    """What versions.json says; a text, since making it from 240 packages takes longer than all else in the record."""
     import platform  # only here: a third of what the rest of this file imports
 
     packages: dict[str, str] = {}
-    for folder in [site, *sys.path] if site else sys.path:
-        packages = {**_packages(folder, _changed(folder)), **packages}
-    return {
+    for folder, changed in searched:
+        packages = {**_packages(folder, changed), **packages}
+    content = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(sorted(packages.items())),
     }
+    return _json(content)
 
 
 def _changed(folder: str) -> int:
@@ -144,7 +162,11 @@ def begin(path: str, parameters: Mapping[str, Any], *, resumed: bool) -> None:
 
 
 def write_json(path: str, name: str, content: Mapping[str, Any]) -> None:
-    write_text(path, name, json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n")
+    write_text(path, name, _json(content))
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
 
 
 def write_text(path: str, name: str, content: str) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import site
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple
 
@@ -235,4 +234,4 @@ def _cpus() -> int:
 
 def _gpus() -> int:
     devices = os.listdir("/dev") if os.path.isdir("/dev") else []
-    return sum(re.fullmatch(r"nvidia\d+", name) is not None for name in devices)
+    return sum(name.startswith("nvidia") and name[6:].isdecimal() for name in devices)

@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MODULE = "cloudml_local.forkserver"
 RUNNER = "cloudml_local.runner"
 LINE_BYTES = 1 << 16
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+"""The variables that say where temporary files lie."""
 
 
 def request(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> bytes:
@@ -100,7 +103,9 @@ def serve(requests: int, answers: int) -> None:
     from cloudml_local import runner
 
     processes.shown_mark()  # an error, and with it the end, where no mark could be changed
-    record.versions()  # remembered: no runner looks again
+    record.versions()  # remembered, as the next two: no runner looks again
+    processes.me()
+    tempfile.gettempdir()
     gc.collect()
     gc.freeze()  # no runner goes through what they share, which would copy it
     with open(requests, "rb", closefd=False) as lines:
@@ -115,6 +120,8 @@ def _become(said: Mapping[str, Any], main: Callable[..., None]) -> int:
     """In the new process: be what `processes.start` would have started."""
     folder = Path(said["folder"])
     processes.redirect(Path(said["log"]))
+    if any(os.environ.get(name) != said["environment"].get(name) for name in TEMPORARY):
+        tempfile.tempdir = None  # found anew
     os.environ.clear()
     os.environ.update(processes.marked_environment(said["environment"], folder))
     processes.mark_again(folder)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every runner is a program of its own")
 DEADLINE_S = 60
 WAITS = "import time\nprint('waiting', flush=True)\ntime.sleep(300)\n"
-SAYS = "import os\nprint('it is', os.environ['CLOUDML_TEST_WORD'])\n"
+SAYS = "import os\nprint('it is', os.environ['CLOUDML_TEST_WORD'], 'in', os.environ['CLOUDML_REQUEST'])\n"
 DOZES = """
 import signal, sys
 from cloudml_local import processes
@@ -108,9 +108,10 @@ def test_after_its_server_was_killed_a_job_goes_on_and_the_next_one_starts(here,
 
 def test_a_forked_runner_has_the_environment_of_the_moment(here, forked: str, monkeypatch) -> None:
     monkeypatch.setenv("CLOUDML_TEST_WORD", "later than the server")
+    monkeypatch.setenv("TMPDIR", str(here.root))
     name = here.start(SAYS, "says").name
     assert here.job(name).state is JobState.SUCCEEDED
-    assert "it is later than the server" in (here.home / "runs" / name / "log.txt").read_text()
+    assert f"it is later than the server in {here.root}" in (here.home / "runs" / name / "log.txt").read_text()
 
 
 def test_a_process_that_was_forked_from_the_user_of_a_server_gets_one_of_its_own(here, forked: str) -> None:

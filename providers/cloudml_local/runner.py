@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from cloudml_local.state import Row, State
 if TYPE_CHECKING:
     from types import FrameType
 
-QUEUE_S = (0.2, 1.0)
+QUEUE_S = (0.5, 1.0)
 """The first and the longest pause between two looks at the queue, where nobody wakes this process."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WAITING = (JobState.QUEUED, JobState.RUNNING, JobState.STOPPING)
@@ -35,8 +36,8 @@ STOP_S = 8.0
 def may_start(mine: Row, everyone: list[Row]) -> bool:
     """Whether it is this job's turn: fewer than the limit run or wait longer."""
     limit = mine.body.get("at_once") or processes.cpus()
-    busy = [row for row in everyone if row.name != mine.name and _before(row, mine) and not row.orphaned]
-    return len(busy) < limit
+    busy = (row for row in everyone if row.name != mine.name and _before(row, mine) and not row.orphaned)
+    return sum(1 for _ in islice(busy, limit)) < limit
 
 
 def _before(row: Row, mine: Row) -> bool:
@@ -73,10 +74,10 @@ class Runner:
         for number in STOPS:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
-        row = self.state.edit("jobs", self.name, self._mine)
+        row = self._turn()
         if row is None:
             return
-        code = self._carry_out(row) if self._turn() else 0
+        code = self._carry_out(row) if row.state == JobState.RUNNING else 0
         processes.end_children()
         runs.finish(self.state, row, code)
         wake_next(self.state)
@@ -101,25 +102,31 @@ class Runner:
             return None  # it was started twice: whoever asked for the first one did not hear of it
         return now.with_facts(owner=processes.me(), role=runs.RUNNER)
 
-    def _turn(self) -> bool:
-        """Wait in the queue; whether the job may start, and was not cancelled."""
+    def _turn(self) -> Row | None:
+        """Wait in the queue; the job that may start now, or was cancelled; None where it is not this runner's."""
         pause, longest = QUEUE_S
 
         def start(mine: Row, everyone: list[Row]) -> Row | None:
-            ready = mine.state == JobState.QUEUED and may_start(mine, everyone)
-            return replace(mine, state=JobState.RUNNING) if ready else None
+            ours = self._mine(mine)
+            if ours is not None and ours.state == JobState.QUEUED and may_start(ours, everyone):
+                return replace(ours, state=JobState.RUNNING)
+            return ours if ours != mine else None
 
         signal.pthread_sigmask(signal.SIG_BLOCK, (processes.WAKE,))
         try:
-            while self.state.claim("jobs", self.name, start, among=WAITING) is None:
-                row = self.state.look("jobs", self.name)
-                if self.stopping or row is None or row.state == JobState.STOPPING:
-                    return False
+            while True:
+                row = self.state.claim("jobs", self.name, start, among=WAITING)
+                if row is not None and row.state == JobState.RUNNING:
+                    return row
+                row = row or self.state.look("jobs", self.name)
+                if row is None or self._mine(row) is None:
+                    return None
+                if self.stopping or row.state == JobState.STOPPING:
+                    return row
                 processes.doze(pause)
                 pause = min(2 * pause, longest)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (processes.WAKE,))
-        return True
 
     def _carry_out(self, row: Row) -> int:
         """Run the driver to its end; its exit code, negative where a signal ended it."""

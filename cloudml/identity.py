@@ -61,7 +61,7 @@ class Contents:
     cache: DigestCache | None = None
 
     @cached_property
-    def _remembered(self) -> dict[tuple[str, str], Any]:
+    def _remembered(self) -> dict[tuple[str, Any], Any]:
         return {}
 
     def identity(self, resource: str) -> Identity:
@@ -88,10 +88,10 @@ class Contents:
         found: str = self._once("requirements", resource, self._requirements)
         return found
 
-    def _once(self, kind: str, resource: str, make: Any) -> Any:
-        key = (kind, resource)
+    def _once(self, kind: str, of: Any, make: Any) -> Any:
+        key = (kind, of)
         if key not in self._remembered:
-            self._remembered[key] = make(resource)
+            self._remembered[key] = make(of)
         return self._remembered[key]
 
     def _spec(self, resource: str) -> Any:
@@ -123,7 +123,9 @@ class Contents:
         script = _script(spec)
         if script is None:
             return None
-        return collect(self._folder(resource, spec), script, exclude=self._data())
+        place = self._folder(resource, spec), script
+        found: Source = self._once("code", place, lambda at: collect(*at, exclude=self._data()))
+        return found
 
     def _folder(self, resource: str, spec: Any) -> Path:
         """Where its code lies: a job says so, a model's predictor lies beside the project file."""

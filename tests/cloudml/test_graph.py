@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudml.graph import Action, judge, leans_on, needed
+from cloudml.identity import Contents
 from cloudml.resources import SHORT, DatasetResource, Identity
 from cloudml.specs import DatasetSpec, EndpointSpec, JobSpec, ModelSpec, MonitorSpec, ProjectSpec
 from cloudml.status import DatasetStatus, EndpointStatus, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def chain(length: int) -> ProjectSpec:
@@ -35,6 +41,16 @@ def test_what_is_leaned_on_comes_first_and_nothing_else_comes(length: int, data:
     last = data.draw(st.integers(min_value=0, max_value=length - 1))
     order = needed(project, [f"jobs.j{last}"])
     assert order == ("datasets.d", *(f"jobs.j{number}" for number in range(last + 1)))
+
+
+def test_code_that_several_jobs_share_is_read_once(tmp_path: Path) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text("print('hello')\n")
+    jobs = {name: JobSpec(name=name, script=f"{name[0]}.py") for name in ("a1", "a2", "b1")}
+    contents = Contents(ProjectSpec(project="demo", jobs=jobs), tmp_path, "local", {}, None)
+    found = {name: contents.source(f"jobs.{name}") for name in jobs}
+    assert found["a1"] is found["a2"]
+    assert [found[name].script for name in jobs] == ["a.py", "a.py", "b.py"]
 
 
 def resource(section: str = "datasets") -> DatasetResource:

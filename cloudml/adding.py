@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import editing, plugins, provisioned, starter
+from cloudml.records import dataclass
 from cloudml.specs.load import FILE, loads, read_text
 from cloudml.targets import resolve
 

@@ -6,8 +6,9 @@ The user's error, docs/support.md and the conformance tests all come from these 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+
+from cloudml.records import dataclass
 
 
 class Level(StrEnum):

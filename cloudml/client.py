@@ -8,12 +8,13 @@ the client has not seen, is looked up at the target.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cloudml.errors import InvalidRequestError, NotFoundError, RunFailedError, SettingsError, UnsupportedError
 from cloudml.graph import service
 from cloudml.progress import SILENT
+from cloudml.records import dataclass
 from cloudml.spelling import nearest
 from cloudml.status import (
     Answer,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import CloudMLError
 from cloudml.events import Event, Happened
 from cloudml.graph import service
+from cloudml.records import dataclass
 from cloudml.specs.project import SECTIONS
 from cloudml.waiting import elapsed
 

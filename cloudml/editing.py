@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from cloudml.checks import check
 from cloudml.errors import NotFoundError
+from cloudml.records import dataclass
 from cloudml.resources import (
     VERSIONED,
     DatasetResource,

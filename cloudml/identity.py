@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.resources import Identity
 from cloudml.specs.references import owner, part
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

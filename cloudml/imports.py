@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import threading
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from cloudml.records import dataclass
 
 DYNAMIC = frozenset(
     {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import targets
 from cloudml.client import Client
 from cloudml.errors import SpecError, UnsupportedError
 from cloudml.events import silent
+from cloudml.records import dataclass
 from cloudml.seam import Context
 from cloudml.session import ProjectPlan, Session
 

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cloudml import plugins
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
 from cloudml.events import Event, Happened
 from cloudml.progress import SILENT
+from cloudml.records import dataclass
 from cloudml.up import SMOKE
 
 if TYPE_CHECKING:

@@ -5,8 +5,10 @@ A resource is complete: from it and the settings alone a provider makes its nati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

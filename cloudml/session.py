@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,7 @@ from cloudml.errors import AlreadyExistsError
 from cloudml.events import silent
 from cloudml.graph import Action, Builder, Step, judge, leans_on, needed, present, service, steps
 from cloudml.identity import Contents
+from cloudml.records import dataclass
 from cloudml.resources import VERSIONED, Identity, JobResource
 from cloudml.seam import Context
 from cloudml.waiting import Waiter

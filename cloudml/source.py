@@ -20,7 +20,7 @@ and the order of files do not. What a pickle alone names is not followed: import
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -31,6 +31,7 @@ from cloudml.errors import SpecError
 from cloudml.ignoring import Ignores, above, files, never, refused
 from cloudml.imports import Import, Imports, wanted
 from cloudml.packing import pack
+from cloudml.records import dataclass
 from cloudml.status import REPORT_MARK
 from cloudml.storage import patterns
 from cloudml.storage.digests import sha256, unreadable

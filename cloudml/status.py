@@ -6,9 +6,10 @@ the native word is kept in `native`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cloudml.records import dataclass
 from cloudml.states import JobState, State, Verdict
 
 if TYPE_CHECKING:

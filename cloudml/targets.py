@@ -7,11 +7,11 @@ flags. The target itself is `--on`, or ``CLOUDML_TARGET``, or `local`. Each valu
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import plugins
 from cloudml.errors import SettingsError
+from cloudml.records import dataclass
 from cloudml.spelling import nearest
 
 if TYPE_CHECKING:

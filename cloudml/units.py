@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import total_ordering
 from typing import TYPE_CHECKING
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ import math
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from cloudml.errors import (
 )
 from cloudml.events import Event, Happened
 from cloudml.graph import Action, Step, judge, leans_on, present, service
+from cloudml.records import dataclass
 from cloudml.resources import EndpointResource, JobResource, ModelResource
 from cloudml.specs.references import owner, part
 from cloudml.status import JobStatus, Status

@@ -11,12 +11,13 @@ import hashlib
 import io
 import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from cloudml.errors import SettingsError
+from cloudml.records import dataclass
 
 DISTRIBUTION = "cloudml-adapters"
 ENGINE = ("numpy", "pyarrow")

@@ -6,10 +6,11 @@ import functools
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from cloudml.cli.output import Output

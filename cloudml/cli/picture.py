@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cloudml.events import Event, Happened
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from types import TracebackType

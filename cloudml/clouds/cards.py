@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import ProviderError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

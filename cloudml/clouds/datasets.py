@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cloudml import clock
@@ -17,6 +16,7 @@ from cloudml.clouds import cards
 from cloudml.clouds.names import shortened
 from cloudml.errors import AlreadyExistsError, NotFoundError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import DatasetStatus, State
 
 if TYPE_CHECKING:

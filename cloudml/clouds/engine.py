@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

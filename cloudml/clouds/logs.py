@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cloudml.errors import InvalidRequestError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

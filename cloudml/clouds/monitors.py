@@ -16,13 +16,13 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cloudml import clock
 from cloudml.clouds import engine
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, RunFailedError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import CheckResult, JobStatus, MonitorReport, MonitorStatus, State, Verdict
 
 if TYPE_CHECKING:

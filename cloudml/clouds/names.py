@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.capabilities import Level
 from cloudml.plan import Note
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     import re

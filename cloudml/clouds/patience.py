@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from cloudml.errors import ProviderError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from cloudml.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

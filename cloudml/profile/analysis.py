@@ -20,7 +20,7 @@ baseline.json and current.json hold `{"features": profile, "predictions": profil
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from cloudml.profile.page import page
 from cloudml.profile.parts import Shelf
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

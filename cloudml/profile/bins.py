@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cloudml.profile.distribution import Distribution
 from cloudml.profile.kinds import NUMERIC
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from cloudml.profile.columns import Column, Numbers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from cloudml.profile.events import EVENTS, Event
 from cloudml.profile.parts import Part, Times
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from cloudml.profile.bins import within
 from cloudml.profile.kinds import CATEGORICAL, NUMERIC, Kind
 from cloudml.profile.metrics import missing_share
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

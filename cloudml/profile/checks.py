@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -11,6 +10,7 @@ from cloudml.errors import SpecError
 from cloudml.profile.kinds import Kind
 from cloudml.profile.metrics import METRICS, Measured, applicable
 from cloudml.profile.report import Note, Report, Result, State
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

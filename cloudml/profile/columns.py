@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 from cloudml.errors import SpecError
 from cloudml.profile import distinct, distribution, tally
 from cloudml.profile.kinds import CATEGORICAL, NUMERIC, Kind, kind_of, plain, read_as
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from cloudml.profile.distribution import Distribution

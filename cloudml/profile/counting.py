@@ -7,7 +7,7 @@ counts, and the summary is made once, at the end. What is neither goes the gener
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from cloudml.profile import columns, tally
 from cloudml.profile.columns import Column, Numbers
 from cloudml.profile.distribution import unboxed
 from cloudml.profile.kinds import Kind, kind_of_type, plain
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from cloudml.profile.distribution import Ints

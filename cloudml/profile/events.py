@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.profile import payloads
 from cloudml.profile.kinds import seconds
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

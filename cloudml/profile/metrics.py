@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from cloudml.profile import distances
 from cloudml.profile.bins import bins, ranked
 from cloudml.profile.kinds import CATEGORICAL, NUMERIC, Kind
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,7 @@ import os
 import time
 import zlib
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from cloudml.errors import SpecError
 from cloudml.profile import reading, table
 from cloudml.profile.problems import Problems
 from cloudml.profile.table import Profile
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

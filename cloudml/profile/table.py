@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from cloudml.profile.counting import ColumnCounter
 from cloudml.profile.distribution import Distribution
 from cloudml.profile.kinds import NUMERIC, Kind
 from cloudml.profile.tally import Tally
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from all of them. A count is then never too high, and too low by at most `slack`
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from hashlib import blake2b
 from types import MappingProxyType
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cloudml.profile import distinct
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

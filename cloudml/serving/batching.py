@@ -17,9 +17,9 @@ import math
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml.runtime.answering import predict
 from cloudml.runtime.model import PredictionError
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SettingsError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.specs import nodes
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.specs.base import PROVIDERS
 from cloudml.specs.document import Problem
 from cloudml.specs.files import missing_files

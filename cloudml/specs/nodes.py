@@ -7,10 +7,11 @@ anything, and an alias is a second way to the same node.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -6,9 +6,9 @@ Every sentence says what was found and what is allowed; the hint says the neares
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml.specs import shape
 from cloudml.specs.base import METRIC, NAME, PARAMETER, PORT, PROJECT, VARIABLE
 from cloudml.specs.described import descriptions

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from cloudml.records import dataclass
 from cloudml.specs.base import Spec
 from cloudml.specs.dataset import DatasetSpec
 from cloudml.specs.endpoint import EndpointSpec, InstancesSpec

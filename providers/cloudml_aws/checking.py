@@ -7,12 +7,12 @@ policies of identities; what a bucket's own policy or an organisation forbids, o
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.checking import probed
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 from cloudml_aws import permissions
 from cloudml_aws.quotas import findings as quotas

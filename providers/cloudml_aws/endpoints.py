@@ -8,12 +8,12 @@ the health check; otherwise the endpoint goes on with the old ones, and says why
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_aws import invoking, machines, rollout

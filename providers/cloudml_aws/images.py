@@ -6,13 +6,13 @@ The table is facts/images.json, with its source and date inside; `cloudml_aws.re
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.images import nearest, note, ordered, plain
 from cloudml.errors import UnsupportedError
+from cloudml.records import dataclass
 from cloudml_aws import machines
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ bucket, which is written first and removed last.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
@@ -21,6 +20,7 @@ from cloudml.errors import (
     ProviderError,
 )
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import JobState, JobStatus
 from cloudml_aws import finding, names, running
 from cloudml_aws.kinds import KINDS, TRAINING, Kind, kind, processing, training

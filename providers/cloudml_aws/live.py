@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.status import EndpointStatus, State
 from cloudml_aws.scaling import Scaling
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import heapq
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.logs import Line, read_cursor, written
 from cloudml.errors import NotFoundError, PermissionDeniedError
+from cloudml.records import dataclass
 from cloudml.status import LogPage
 from cloudml_aws import names
 from cloudml_aws.kinds import KINDS

@@ -8,12 +8,12 @@ and an endpoint's plan needs its name only. A version has neither name nor tags 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds import cards, models, settling
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import ModelStatus, State
 from cloudml_aws import images, serving
 from cloudml_aws.names import group, native, tags

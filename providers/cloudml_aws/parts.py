@@ -8,9 +8,9 @@ known from the scan of the file: nothing is hashed twice.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:

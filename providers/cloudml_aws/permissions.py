@@ -10,8 +10,9 @@ there; for schedules, "Setting up Amazon EventBridge Scheduler".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,10 +5,10 @@ Source: the names of SageMaker's quotas in Service Quotas, ``ml.m5.large for tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.errors import ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:

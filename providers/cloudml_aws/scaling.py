@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError, UnsupportedError
 from cloudml.plan import Call
+from cloudml.records import dataclass
 from cloudml_aws import machines
 
 if TYPE_CHECKING:

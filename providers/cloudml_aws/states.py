@@ -7,10 +7,11 @@ the record that the driver left say.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
+from cloudml.records import dataclass
 from cloudml.runtime.record import Record
 from cloudml.status import JobState, JobStatus
 from cloudml_aws.errors import CAPACITY

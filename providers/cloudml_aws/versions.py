@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError
+from cloudml.records import dataclass
 from cloudml_aws.names import group, native
 
 if TYPE_CHECKING:

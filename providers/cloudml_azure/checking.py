@@ -6,11 +6,11 @@ a policy forbids, only the probe of the container shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.checking import probed
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 from cloudml_azure import permissions
 from cloudml_azure.quotas import findings as quotas

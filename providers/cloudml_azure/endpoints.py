@@ -8,7 +8,6 @@ when the endpoint has answered; until then the old one is what answers. See `clo
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.capabilities import Level
@@ -16,6 +15,7 @@ from cloudml.clock import moment
 from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.runtime.answering import asks_nothing
 from cloudml.status import Answer, EndpointStatus
 from cloudml_azure import invoking, machines, names, rollout, running, serving, versions

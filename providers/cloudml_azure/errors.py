@@ -9,7 +9,6 @@ error stands in the document; `failure` says what it means. Sources: "Troublesho
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds import errors as clouds
@@ -26,6 +25,7 @@ from cloudml.errors import (
     ThrottledError,
     UnavailableError,
 )
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

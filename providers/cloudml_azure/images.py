@@ -8,7 +8,6 @@ itself in the middle of an endpoint's life.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from cloudml.capabilities import Level
 from cloudml.clouds.images import nearest, note, ordered
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
+from cloudml.records import dataclass
 from cloudml_azure import machines
 
 if TYPE_CHECKING:

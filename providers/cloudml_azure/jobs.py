@@ -9,7 +9,6 @@ is written first and removed last.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
@@ -17,6 +16,7 @@ from cloudml.clouds import cards, settling, words
 from cloudml.clouds.jobs import accepted, came_to_nothing
 from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import JobState, JobStatus
 from cloudml_azure import finding, names, running, versions
 from cloudml_azure.places import datastore

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import ConflictError, NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml_azure import names
 from cloudml_azure.errors import LASTING, failure
 from cloudml_azure.scaling import Scaling

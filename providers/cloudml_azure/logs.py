@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.logs import read_cursor, written
 from cloudml.errors import NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.status import LogPage
 from cloudml_azure import finding, names
 from cloudml_azure.states import native_state

@@ -7,13 +7,13 @@ same, and an endpoint's plan needs the version's name only. The model is put las
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
 from cloudml.clouds import cards, models
 from cloudml.errors import AlreadyExistsError, NotFoundError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import ModelStatus, State
 from cloudml_azure import images, machines, names, running, serving, versions
 from cloudml_azure.places import datastore, datastore_uri

@@ -8,10 +8,10 @@ length: an upload that obstore began is not in the way. What nobody commits cann
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.errors import NotFoundError
+from cloudml.records import dataclass
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ endpoints" and "Set up authentication between Azure Machine Learning and other s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml_azure.requests import ROUTES
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.errors import ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:

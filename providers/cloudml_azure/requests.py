@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.spelling import nearest
 
 if TYPE_CHECKING:

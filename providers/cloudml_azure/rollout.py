@@ -6,10 +6,10 @@ endpoint's tag says what it shall be, its deployments are named by their content
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml.status import State
 from cloudml_azure import names
 from cloudml_azure.live import FAILED, provisioning

@@ -6,7 +6,6 @@ Pure but for `ensure`: from the resource, the places and the settings alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from cloudml.capabilities import Level
 from cloudml.clouds.names import shortened
 from cloudml.errors import NotFoundError, UnsupportedError
 from cloudml.plan import Call, Note
+from cloudml.records import dataclass
 from cloudml.runtime import contract
 from cloudml.shipping import SOURCE, START, requirements_file
 from cloudml_azure import images, machines, names, versions

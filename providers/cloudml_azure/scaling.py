@@ -8,11 +8,11 @@ online endpoints" for the metrics.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call
+from cloudml.records import dataclass
 from cloudml_azure import names
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ Each kind of thing is asked which of the needed permissions the caller has on it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds.checking import probed
 from cloudml.errors import NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 from cloudml_gcp import permissions
 from cloudml_gcp.quotas import findings as quotas

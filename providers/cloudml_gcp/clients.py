@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from cloudml.clouds.late import late
 from cloudml.clouds.patience import Answer, Patience
 from cloudml.errors import ThrottledError
 from cloudml.plan import Call
+from cloudml.records import dataclass
 from cloudml.storage.failures import words
 from cloudml_gcp import requests as checked
 from cloudml_gcp.errors import AnswerError, translated

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
@@ -18,6 +17,7 @@ from cloudml.clouds import cards, settling, words
 from cloudml.clouds.names import shortened
 from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, RunFailedError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_gcp import invoking, machines, names, rollout, running, scaling
 from cloudml_gcp.live import OPERATION, SECTION, Live, Looking

@@ -7,7 +7,6 @@ beforehand: an image whose day has passed is still sent, and the plan says so an
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from cloudml.capabilities import Level
 from cloudml.clouds.images import nearest, note, ordered
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

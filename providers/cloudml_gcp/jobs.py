@@ -9,7 +9,6 @@ over; who finds after the start that somebody has taken over takes the start bac
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock, shipping
@@ -24,6 +23,7 @@ from cloudml.errors import (
     UnavailableError,
 )
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import JobState, JobStatus
 from cloudml_gcp import finding, names, running
 from cloudml_gcp.finding import JOB, SECTION

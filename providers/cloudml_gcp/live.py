@@ -6,11 +6,12 @@ the bucket keeps; while it has none, the endpoint's own list of operations is as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clouds import cards
 from cloudml.errors import NotFoundError
+from cloudml.records import dataclass
 from cloudml_gcp import names
 from cloudml_gcp.errors import CAPACITY
 from cloudml_gcp.states import ADVICE

@@ -8,13 +8,13 @@ minute for a project. Sources: "Monitored resource types" of Cloud Logging, and 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
 from cloudml.clouds import cards
 from cloudml.clouds.logs import Line, read_cursor, written
 from cloudml.errors import NotFoundError, ProviderError
+from cloudml.records import dataclass
 from cloudml.status import LogPage
 from cloudml_gcp import finding, names
 

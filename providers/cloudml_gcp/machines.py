@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml.capabilities import Level
 from cloudml.errors import UnsupportedError
 from cloudml.plan import Note
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

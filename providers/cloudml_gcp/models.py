@@ -7,7 +7,6 @@ several can write. An upload is sent once: where no answer came, the version is 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
@@ -15,6 +14,7 @@ from cloudml.clouds import cards, models, settling, words
 from cloudml.clouds.names import shortened
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import ModelStatus, State
 from cloudml_gcp import images, names, running, serving
 from cloudml_gcp.names import native

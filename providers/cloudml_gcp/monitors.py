@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudml.capabilities import Level
@@ -13,6 +12,7 @@ from cloudml.clouds.monitors import CardMonitors
 from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.progress import SILENT
+from cloudml.records import dataclass
 from cloudml.status import JobStatus
 from cloudml_gcp import analysing, finding, running, schedules
 from cloudml_gcp.jobs import CANCEL, DELETE, GONE_S, TAIL

@@ -7,10 +7,10 @@ and of no other.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cloudml.records import dataclass
 from cloudml.storage.parts import Part, Upload
 
 if TYPE_CHECKING:

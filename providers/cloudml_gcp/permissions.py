@@ -8,8 +8,9 @@ Vertex AI; for schedules, "Use authentication with HTTP targets" of Cloud Schedu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,10 +7,10 @@ quotaInfos.list of Cloud Quotas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import ProviderError
+from cloudml.records import dataclass
 from cloudml.seam import Finding
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ a Python of 3.8 or later will do.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloudml.capabilities import Level
 from cloudml.clouds.names import shortened
 from cloudml.plan import Call, Note
+from cloudml.records import dataclass
 from cloudml.runtime import contract
 from cloudml.shipping import SOURCE, START, requirements_file
 from cloudml_gcp import images, machines, names

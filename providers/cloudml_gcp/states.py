@@ -6,10 +6,11 @@ Vertex AI's own state decides whether a job is over; why it ended, its error and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from cloudml.clock import moment
+from cloudml.records import dataclass
 from cloudml.runtime.record import Record
 from cloudml.status import JobState, JobStatus
 from cloudml_gcp import names

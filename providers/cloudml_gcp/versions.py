@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError
+from cloudml.records import dataclass
 from cloudml_gcp import names
 from cloudml_gcp.wire import operations
 

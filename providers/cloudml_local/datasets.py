@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call, Note, Plan
+from cloudml.records import dataclass
 from cloudml.status import DatasetStatus, State
 from cloudml_local.errors import translated
 from cloudml_local.names import native

@@ -8,11 +8,12 @@ import os
 import secrets
 import signal
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import AlreadyExistsError, NotFoundError, ProviderError, UnavailableError
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_local import machines, processes, runs, words
 from cloudml_local.errors import ANSWERS, translated

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.errors import InvalidRequestError, NotFoundError
+from cloudml.records import dataclass
 from cloudml.status import JobState, LogPage
 from cloudml_local.errors import translated
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import ModelStatus, State
 from cloudml_local import runs
 from cloudml_local.errors import translated

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cloudml import clock
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.status import CheckResult, MonitorReport, MonitorStatus, State, Verdict
 from cloudml_local import processes
 from cloudml_local.errors import translated

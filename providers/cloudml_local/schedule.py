@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cloudml import clock
+from cloudml.records import dataclass
 from cloudml_local import processes
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudml import clock
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError
+from cloudml.records import dataclass
 from cloudml_local import database, processes
 from cloudml_local.errors import translated
 

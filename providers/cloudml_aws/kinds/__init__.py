@@ -6,8 +6,9 @@ ProcessingInputs, ProcessingMaxRuntimeInSeconds) and, for the 28 days, the docum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

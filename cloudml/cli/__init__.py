@@ -90,8 +90,10 @@ def cloudml(ctx: click.Context, /, **options: Any) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command, and end the process with its exit code."""
-    from cloudml.cli.ending import run
-    from cloudml.cli.starting import end_quickly
+    from cloudml.cli.starting import end_quickly, start_quickly
 
+    start_quickly()
     end_quickly()
+    from cloudml.cli.ending import run
+
     sys.exit(run(cloudml, arguments))

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
 
 KNOWN = frozenset({
@@ -30,10 +30,16 @@ Each module has one of its own, as with import: threads can only wait for each o
 """
 
 
+_CALLED: dict[str, frozenset[str]] = {}
+"""Of a module that is not loaded, the functions that can be taken from it without."""
+
+
 class _Late(ModuleType):
     """A module that is not loaded yet."""
 
     def __getattribute__(self, name: str) -> Any:
+        if name in _CALLED.get(ModuleType.__getattribute__(self, "__name__"), ()):
+            return _function(self, name)
         if name not in KNOWN:
             _load(self)
         return ModuleType.__getattribute__(self, name)
@@ -47,6 +53,16 @@ class _Loading(ModuleType):
             return ModuleType.__getattribute__(self, name)
         with _LOADING[ModuleType.__getattribute__(self, "__name__")]:
             return ModuleType.__getattribute__(self, name)
+
+
+def _function(module: ModuleType, name: str) -> Callable[..., Any]:
+    """Loads the module when it is called, and calls the function of that name."""
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        _load(module)
+        return getattr(module, name)(*arguments, **named)
+
+    return called
 
 
 def _load(module: Any) -> None:
@@ -99,9 +115,13 @@ def late(*names: str) -> Iterator[None]:
     """Import within; the modules of those full names are loaded when an attribute of theirs is first needed.
 
     One that is loaded already stays so. ``from module import name`` needs an attribute; ``from package import module``
-    does not need one of that module.
+    does not need one of that module. Of ``module:function`` the function can be imported as well, and loads its module
+    when it is called.
     """
-    finder: Any = _Finder(frozenset(names))
+    modules = {name.partition(":")[0] for name in names}
+    for module in modules:
+        _CALLED[module] = frozenset(name.partition(":")[2] for name in names if name.startswith(f"{module}:"))
+    finder: Any = _Finder(frozenset(modules))
     sys.meta_path.insert(0, finder)
     try:
         yield

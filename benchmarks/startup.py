@@ -15,6 +15,7 @@ import listing
 import measuring
 from measuring import CLICK, at_most, child, row
 
+from cloudml_aws.clients import UNUSED as HELP_OF_BOTOCORE
 from cloudml_azure.clients import CERTIFICATES
 from cloudml_gcp.clients import UNUSED
 
@@ -54,7 +55,7 @@ def theirs() -> dict[str, list[str | Path]]:
 
 
 SIGN_IN: dict[str, tuple[str, tuple[str, ...]]] = {
-    "aws": ("botocore.session", ()),
+    "aws": ("botocore.session", HELP_OF_BOTOCORE),
     "azure": ("azure.core.rest, azure.identity", CERTIFICATES),
     "gcp": ("google.auth.transport.requests", UNUSED),
 }

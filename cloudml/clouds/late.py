@@ -23,6 +23,15 @@ KNOWN = frozenset({
     "__cached__", "__class__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
 })  # fmt: skip
 """What import itself asks of a module; it needs no loading."""
+REQUESTS = (
+    "charset_normalizer.api:from_bytes",
+    "charset_normalizer.api:from_fp",
+    "charset_normalizer.api:from_path",
+    "charset_normalizer.api:is_binary",
+    "idna",
+    "zipfile",
+)
+"""What requests imports, and only a text in no known encoding, a host in no ASCII and a zipped certificate need."""
 _LOADING: dict[str, threading.RLock] = {}
 """Held while a module is loaded late: other threads see all of it or wait, and its own code may ask it for things.
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cloudml.clouds.late import late
 from cloudml.clouds.patience import Patience
 from cloudml.plan import Call
 from cloudml_aws import requests
@@ -34,6 +35,17 @@ ONCE: Mapping[str, Patience] = {"sagemaker-runtime": Patience(attempts=1, answer
 """Services whose requests are sent once: a prediction that timed out may have been made. A container has 60 seconds."""
 KEYS_LAST = timedelta(minutes=15)
 """After so long obstore asks again; botocore renews what expires at least ten minutes before."""
+UNUSED = (
+    "botocore.docs",
+    "botocore.docs.bcdoc.restdoc:DocumentStructure",
+    "botocore.docs.method:document_model_driven_method",
+    "botocore.docs.paginator:document_paginate_method",
+    "botocore.docs.waiter:document_wait_method",
+    "botocore.monitoring",
+    "botocore.retryhandler",
+    "configparser",
+)
+"""What botocore imports, and only who asks for its help, monitors it or has a profile needs: loaded then."""
 OURS = frozenset({"s3"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
 
@@ -95,9 +107,10 @@ class Services:
 @cache
 def _loader() -> Any:
     """Reads the service models, which are large: once in a process, whatever number of sessions there is."""
-    from botocore.exceptions import DataNotFoundError
-    from botocore.loaders import Loader
-    from botocore.session import Session
+    with late(*UNUSED):
+        from botocore.exceptions import DataNotFoundError
+        from botocore.loaders import Loader
+        from botocore.session import Session
 
     class Looking(Loader):  # type: ignore[misc]  # botocore has no annotations
         def list_available_services(self, type_name: str) -> Services:
@@ -229,7 +242,8 @@ class Clients:
         return self._once("session", self._opened)
 
     def _opened(self) -> Any:
-        from botocore.session import get_session
+        with late(*UNUSED):
+            from botocore.session import get_session
 
         session = get_session()
         session.register_component("data_loader", _loader())

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from cloudml.clouds.late import late
+from cloudml.clouds.late import REQUESTS, late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import NotFoundError
 from cloudml.plan import Call
@@ -38,8 +38,9 @@ CERTIFICATES = (
     "cryptography.hazmat.primitives.hashes",
     "cryptography.hazmat.primitives.serialization",
     "cryptography.x509",
+    *REQUESTS,
 )
-"""What azure-identity imports, and only who signs in with a certificate needs: loaded then."""
+"""What azure-identity and requests import, and only who signs in with a certificate needs: loaded then."""
 PATIENCE = Patience(answer_s=120.0)
 OURS = frozenset({"Blobs_Upload", "Blobs_Copy", "Blobs_Put"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""

@@ -15,7 +15,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cloudml.clouds.late import late
+from cloudml.clouds.late import REQUESTS, late
 from cloudml.clouds.patience import Answer, Patience
 from cloudml.errors import ThrottledError
 from cloudml.plan import Call
@@ -54,8 +54,16 @@ OVERRIDES = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 """gcloud's own variables, one for each service."""
 KEY = ("client_email", "private_key", "private_key_id")
 """What obstore wants to see of a key, also of none."""
-UNUSED = ("asyncio", "google.auth.crypt", "google.auth.iam", "google.auth.jwt")
-"""What google-auth imports, and only who signs with a key of his own needs: loaded then."""
+UNUSED = (
+    "asyncio",
+    "google.auth._regional_access_boundary_utils",
+    "google.auth.crypt",
+    "google.auth.iam",
+    "google.auth.jwt",
+    *REQUESTS,
+)
+"""What google-auth and requests import, and only who signs with a key of his own needs, or who is bound to a region:
+loaded then."""
 EMULATOR = "STORAGE_EMULATOR_HOST"
 """The variable of Google's storage clients."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import secrets
@@ -224,6 +223,8 @@ def ask(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, st
     Raises:
         UnavailableError: Nobody answers there.
     """
+    import http.client
+
     with translated("local:Invoke"), closing(http.client.HTTPConnection(HOST, port, timeout=ANSWER_S)) as connection:
         try:
             connection.request("POST", ROUTE, body, headers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cloudml.plan import Note
@@ -24,6 +23,8 @@ DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
 
 def installed(framework: str) -> str:
     """The installed version of a framework; empty when it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     for name in DISTRIBUTIONS[framework]:
         try:
             return version(name)

@@ -22,6 +22,11 @@ FILES = {
     "seen.py": "LOADED = []\n",
     "user.py": "from tardy import key\ndef ask():\n    return key.VALUE\n",
     "eager.py": "from tardy.key import VALUE\n",
+    "worker.py": (
+        "from tardy import seen\nseen.LOADED.append(__name__)\nVALUE = 3\n"
+        "def times(number, *, by=1):\n    return VALUE * number * by\n"
+    ),
+    "boss.py": "from tardy.worker import times\n",
     "wrong.py": "from tardy import seen\nseen.LOADED.append(__name__)\nraise ImportError('its library is missing')\n",
     "slow.py": (
         "from tardy import seen\nseen.BEGUN.set()\nassert seen.GO.wait(20)\n"
@@ -64,6 +69,23 @@ def test_a_name_that_is_imported_from_it_loads_it(tardy) -> None:
     with late("tardy.key"):
         assert importlib.import_module("tardy.eager").VALUE == "tardy.key"
     assert tardy.LOADED == ["tardy.key"]
+
+
+def test_a_function_that_was_named_is_imported_alone_and_loads_its_module_when_it_is_called(tardy) -> None:
+    with late("tardy.worker:times"):
+        boss = importlib.import_module("tardy.boss")
+    assert tardy.LOADED == []
+    assert [boss.times(2, by=5), boss.times(1)] == [30, 3]
+    assert tardy.LOADED == ["tardy.worker"]
+    assert importlib.import_module("tardy.worker").times is not boss.times
+
+
+def test_any_other_name_loads_the_module_of_a_function_that_was_named(tardy) -> None:
+    with late("tardy.worker:times"):
+        worker = importlib.import_module("tardy.worker")
+    assert worker.VALUE == 3
+    assert tardy.LOADED == ["tardy.worker"]
+    assert worker.times.__module__ == "tardy.worker"
 
 
 def test_what_was_not_named_or_is_imported_later_is_loaded_at_once(tardy) -> None:

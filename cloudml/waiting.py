@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 from cloudml.errors import CloudMLError, UnavailableError, WaitTimeoutError
+from cloudml.records import dataclass
 from cloudml.status import Status
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cloudml.errors import AlreadyExistsError
 from cloudml.progress import Once
+from cloudml.records import dataclass
 from cloudml.storage import files, parts, pieces
 from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at
 from cloudml.storage.failures import translated

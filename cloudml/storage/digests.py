@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.storage.pieces import Reckoning
 
 if TYPE_CHECKING:

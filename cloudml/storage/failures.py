@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml.errors import (
@@ -21,6 +20,7 @@ from cloudml.errors import (
     ThrottledError,
     UnavailableError,
 )
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 from cloudml.storage.failures import public, translated
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

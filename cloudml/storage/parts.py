@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError, SpecError
+from cloudml.records import dataclass
 from cloudml.storage.parallel import in_order
 from cloudml.storage.pieces import piece_bytes, sizes
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from uuid import uuid4
 
 from cloudml.errors import ConflictError, InvalidRequestError, NotFoundError, SpecError
 from cloudml.progress import Meter
+from cloudml.records import dataclass
 from cloudml.storage.digests import CHUNK_BYTES, digest
 from cloudml.storage.failures import translated
 from cloudml.storage.manifest import check

@@ -8,12 +8,13 @@ there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from cloudml.errors import NotFoundError
 from cloudml.progress import SILENT, Meter
+from cloudml.records import dataclass
 from cloudml.storage import blobs, files, origins
 from cloudml.storage.copies import Waiting, together
 from cloudml.storage.manifest import Entry, Manifest, document

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cloudml.errors import SpecError
 from cloudml.progress import SILENT, Meter
+from cloudml.records import dataclass
 from cloudml.storage import patterns, pieces, remote
 from cloudml.storage.digests import changed, mark, settled, sha256, sha256_of_piece, stamp, unreadable
 from cloudml.storage.locations import is_remote, local

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import AlreadyExistsError, ConflictError, InvalidRequestError, NotFoundError
 from cloudml.progress import SILENT
+from cloudml.records import dataclass
 from cloudml.storage import copying, files, locations, pulling, pushing, sweeping
 from cloudml.storage.blobs import PAGE
 from cloudml.storage.failures import translated

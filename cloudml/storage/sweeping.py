@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudml import clock
 from cloudml.errors import NotFoundError, PermissionDeniedError
+from cloudml.records import dataclass
 from cloudml.storage.files import STAGING
 from cloudml.storage.manifest import parsed
 

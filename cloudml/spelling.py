@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ def nearest(word: str, words: Iterable[str], *, alike: float = ALIKE) -> str:
     """
     if len(word) > LONGEST:
         return ""
+    from difflib import get_close_matches
+
     spellings = {_plain(known): known for known in islice(words, MOST)}
     found = get_close_matches(_plain(word), spellings, n=1, cutoff=alike)
     return spellings[found[0]] if found else ""

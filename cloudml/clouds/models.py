@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from cloudml import shipping
 from cloudml.clouds import cards
 from cloudml.errors import NotFoundError
-from cloudml.runtime.adapters import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +33,7 @@ def lay_code(resource: ModelResource, folder: Path) -> None:
         SpecError: A file of the predictor's code is not what it was when it was collected.
     """
     from cloudml.packing import pack
+    from cloudml.runtime.adapters import CARD
 
     if resource.source is not None:
         pack(resource.source, folder / shipping.SOURCE)

@@ -14,7 +14,6 @@ from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, InvalidRequestError, NotFoundError, ProviderError
 from cloudml.plan import Call, Note, Plan
 from cloudml.records import dataclass
-from cloudml.runtime.answering import NOTHING, asks_nothing
 from cloudml.status import Answer, EndpointStatus, State
 from cloudml_aws import invoking, machines, rollout
 from cloudml_aws.errors import translated
@@ -320,6 +319,8 @@ class AwsEndpoints:
             UnavailableError: The container failed, or did not answer within 60 seconds.
             NotFoundError: There is no such endpoint.
         """
+        from cloudml.runtime.answering import NOTHING, asks_nothing
+
         invoking.refuse_large(body)
         request = {"EndpointName": name, "Body": body, "ContentType": content_type, "Accept": accept}
         try:

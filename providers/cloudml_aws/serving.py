@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from cloudml import shipping
 from cloudml.clouds import models
 from cloudml.imports import parsed
-from cloudml.runtime.adapters import CARD
-from cloudml.runtime.foreign import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +55,8 @@ def own_handlers(resource: ModelResource) -> bool:
         tree = parsed((resource.source.root / predictor).read_bytes())
     except (OSError, SyntaxError):
         return False  # packing, or loading it, says what is wrong
+    from cloudml.runtime.foreign import HANDLERS
+
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     return "model_fn" in functions and bool(functions & {*HANDLERS, "transform_fn"})
 
@@ -99,6 +99,7 @@ def lay_out(resource: ModelResource, folder: Path) -> None:
 def _lay_own(resource: ModelResource, folder: Path) -> None:
     """A script with handlers of its own, untouched, at the top of the folder."""
     from cloudml.packing import pack
+    from cloudml.runtime.adapters import CARD
 
     if resource.source is not None:
         pack(resource.source, folder)

@@ -16,7 +16,6 @@ from cloudml.clouds import settling, words
 from cloudml.errors import AlreadyExistsError, ConflictError, NotFoundError, UnavailableError
 from cloudml.plan import Call, Note, Plan
 from cloudml.records import dataclass
-from cloudml.runtime.answering import asks_nothing
 from cloudml.status import Answer, EndpointStatus
 from cloudml_azure import invoking, machines, names, rollout, running, serving, versions
 from cloudml_azure.live import FAILED, SCALING_TAG, Live, Looking, provisioning
@@ -250,6 +249,8 @@ class AzureEndpoints:
             UnavailableError: The container failed, or did not answer in time.
             NotFoundError: There is no such endpoint.
         """
+        from cloudml.runtime.answering import asks_nothing
+
         native = self._name(name)
         answer = self._ask(native, body, content_type, accept)
         if asks_nothing(body):

@@ -19,7 +19,6 @@ from cloudml.errors import (
     ThrottledError,
     UnavailableError,
 )
-from cloudml.runtime.answering import CODES
 from cloudml.runtime.contract import ACCEPT
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def answered(name: str, error: ProviderError) -> ProviderError:
 
 def by_container(name: str, told: Mapping[str, Any]) -> ProviderError:
     """The error for a container that answered with a refusal of ours."""
+    from cloudml.runtime.answering import CODES
+
     status = next((number for number, code in CODES.items() if code == told.get("code")), 0)
     kind: type[ProviderError] = UnavailableError
     if status in CALLERS_FAULT:

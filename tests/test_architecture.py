@@ -235,6 +235,20 @@ def test_a_plan_loads_only_what_a_plan_needs(target: str, tmp_path: Path) -> Non
     assert not loaded & {"cloudml.storage.store", "cloudml.storage.pushing", "cloudml.storage.pulling", "http.server"}
 
 
+@pytest.mark.parametrize("folder", CLOUDS, ids=lambda one: one.name)
+def test_the_nouns_of_a_cloud_load_nothing_that_serves_loads_or_asks_a_model(folder: Path) -> None:
+    nouns = ("datasets", "jobs", "models", "endpoints", "monitors", "logs")
+    loaded = loaded_by("import " + ", ".join(f"{folder.name}.{noun}" for noun in nouns))
+    assert f"{folder.name}.endpoints" in loaded
+    assert not loaded & {"cloudml.runtime.answering", "cloudml.runtime.adapters", "csv", "difflib", "pickle"}
+
+
+def test_no_data_class_is_compiled_when_its_module_is_imported() -> None:
+    for path in sources():
+        late = path == CORE / "records.py" or {"double", "doubles", "cloudml_local"} & set(path.parts)
+        assert late or "dataclasses.dataclass" not in imports(path, at_load=False), module(path)
+
+
 def test_reading_a_project_file_loads_no_reader_of_what_is_installed(tmp_path: Path) -> None:
     from cloudml.starter import write
 

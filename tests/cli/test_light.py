@@ -44,6 +44,16 @@ def test_a_second_up_loads_nothing_heavy(shell) -> None:
     assert not loaded(shell.folder, "up", "-q") & {*HEAVY, *SDKS}
 
 
+def test_a_command_looks_for_garbage_seldom(tmp_path) -> None:
+    program = (
+        "import atexit, gc, sys; threshold = lambda: gc.isenabled() and gc.get_threshold()\n"
+        "atexit.register(lambda: sys.stderr.write(str(threshold())))\n"
+        "from cloudml.cli import main; main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == "(50000, 20, 100)"
+
+
 def test_a_command_ends_without_a_last_look_for_garbage(tmp_path) -> None:
     program = (
         "import atexit, gc, sys; atexit.register(lambda: sys.stderr.write(str(gc.get_freeze_count() > 0)))\n"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cloudml.errors import UnavailableError
+from cloudml.records import dataclass
 from cloudml_gcp import errors
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import fcntl
 import os
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from cloudml.errors import SettingsError
+from cloudml.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,13 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml_local import processes
 
 if TYPE_CHECKING:

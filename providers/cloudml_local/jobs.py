@@ -6,11 +6,12 @@ import hashlib
 import json
 import platform
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cloudml.errors import SpecError
 from cloudml.plan import Call, Plan
+from cloudml.records import dataclass
 from cloudml.shipping import requirements_file
 from cloudml.status import JobState, JobStatus
 from cloudml_local import images, machines, processes, runs, words

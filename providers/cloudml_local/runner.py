@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cloudml.records import dataclass
 from cloudml.runtime import driver
 from cloudml.states import JobState
 from cloudml_local import processes, runs

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cloudml.records import dataclass
 from cloudml.runtime.record import read_record
 from cloudml.states import JobState
 from cloudml_local import processes

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cloudml.records import dataclass
 from cloudml.status import State
 from cloudml_local import processes
 from cloudml_local.endpoints import BLOCKED, HOST, SUPERVISOR, failure

@@ -11,19 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from pins import INSTALL, REAL, SCAN, SCHEMAS, STUB, Binary, Schema
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+TERRAFORM = ROOT / "terraform"
 HOME = ROOT / ".tfstub"
 LIMIT_S = 900
+ENVIRONMENTS = {"stub": STUB, "scan": SCAN}
 REAL_PROVIDER = HOME / "real" / f"terraform-provider-aws_v{REAL.release}_x5"
 SIMULATOR = HOME / "simulate"
 
@@ -71,19 +76,42 @@ def wheel(package: str, version: str, sha256: str, to: Path) -> Path:
     return found
 
 
+@cache
+def used_types() -> dict[str, set[str]]:
+    """The types of resources and data sources that the modules and the mistakes speak of."""
+    files = [*TERRAFORM.rglob("*.tf"), HERE / "mistakes.py"]
+    text = "\n".join(path.read_text("utf-8") for path in files if ".terraform" not in path.parts)
+    return {kind: set(re.findall(rf'{kind} "(\w+)"', text)) for kind in ("resource", "data")}
+
+
+def mark_of(schema: Schema) -> tuple[Path, str]:
+    """Where is written what a schema was derived from, and what it has to be."""
+    code = [path.read_bytes() for path in (HERE / "stubs" / "typescript.py", HERE / "stubs" / "derive.py")]
+    types = [name.encode() for name in wanted_types(schema)]
+    said = hashlib.sha256(b"\0".join([schema.sha256.encode(), *code, *types])).hexdigest()
+    return schema_file(schema).with_suffix(".made"), said
+
+
+def wanted_types(schema: Schema) -> list[str]:
+    """The types that a schema has to have: those that are used, and the provider itself."""
+    return [schema.provider, *sorted(set.union(*used_types().values()))]
+
+
+def is_derived(schema: Schema) -> bool:
+    return fresh(*mark_of(schema)) and schema_file(schema).exists()
+
+
 def derived(schema: Schema) -> bool:
     """Derive a schema unless it is there; whether it was derived."""
-    code = [path.read_bytes() for path in (HERE / "stubs" / "typescript.py", HERE / "stubs" / "derive.py")]
-    wanted = hashlib.sha256(b"\0".join([schema.sha256.encode(), *code])).hexdigest()
-    file = schema_file(schema)
-    mark = file.with_suffix(".made")
-    if fresh(mark, wanted) and file.exists():
+    if is_derived(schema):
         return False
-    file.parent.mkdir(parents=True, exist_ok=True)
+    mark, said = mark_of(schema)
+    mark.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=HOME) as folder:
         found = wheel(schema.package, schema.version, schema.sha256, Path(folder))
-        run([sys.executable, str(HERE / "stubs" / "derive.py"), str(found), str(file)])
-    mark.write_text(wanted, "utf-8")
+        derive = str(HERE / "stubs" / "derive.py")
+        run([sys.executable, derive, str(found), str(schema_file(schema)), *wanted_types(schema)])
+    mark.write_text(said, "utf-8")
     return True
 
 
@@ -128,12 +156,16 @@ def simulator() -> bool:
 
 def main() -> None:
     HOME.mkdir(exist_ok=True)
-    made = [f"environment {name}" for name, packages in (("stub", STUB), ("scan", SCAN)) if environment(name, packages)]
-    made += [f"schema of {schema.name}" for schema in SCHEMAS if derived(schema)]
-    made += ["policy simulator"] if simulator() else []
-    made += [f"AWS's own provider {REAL.release}"] if real_provider(REAL) else []
-    for one in made:
-        print(f"made in .tfstub: {one}")
+    with ThreadPoolExecutor() as threads:  # half of it waits for the network, the other half is other processes
+        begun = {
+            **{f"environment {name}": threads.submit(environment, name, of) for name, of in ENVIRONMENTS.items()},
+            **{f"schema of {schema.name}": threads.submit(derived, schema) for schema in SCHEMAS},
+            "policy simulator": threads.submit(simulator),
+            f"AWS's own provider {REAL.release}": threads.submit(real_provider, REAL),
+        }
+    for one, made in begun.items():
+        if made.result():
+            print(f"made in .tfstub: {one}")
     if not shutil.which("terraform"):
         print(f"terraform is missing, so the tests in tests/terraform will fail. To install it:\n  {INSTALL}")
 

@@ -1,9 +1,10 @@
 """A provider's schema, in the form of `terraform providers schema -json`, out of the wheel of its CDK binding.
 
-    python derive.py WHEEL SCHEMA.json.gz
+    python derive.py WHEEL SCHEMA.json.gz TYPE...
 
-The wheel holds the binding's JavaScript in one archive, and each of its files ends with a source map in which the
-TypeScript stands as it was generated. Nothing is imported from the package and none of its code runs.
+It has the types given, of a thousand: to read the others takes most of the time, here and in Terraform. The wheel holds
+the binding's JavaScript in one archive, and each of its files ends with a source map in which the TypeScript stands as
+it was generated. Nothing is imported from the package and none of its code runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import base64
 import gzip
 import io
 import json
+import re
 import sys
 import tarfile
 import zipfile
@@ -21,13 +23,16 @@ from typing import TYPE_CHECKING, Any
 from typescript import Binding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+TYPE = re.compile(rb'tfResourceType = "([^"]+)"')
+"""What a script of a resource, a data source or a provider says once, outside its source map."""
 
 sys.setrecursionlimit(20_000)  # some blocks contain themselves
 
 
-def texts(wheel: Path) -> Iterator[tuple[str, str]]:
-    """The package's manifest, and the TypeScript of each generated file."""
+def texts(wheel: Path, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The package's manifest, and the TypeScript of each file that speaks of a type that is wanted."""
     archive = zipfile.ZipFile(wheel)
     inner = next(name for name in archive.namelist() if name.endswith(".jsii.tgz"))
     with tarfile.open(fileobj=io.BytesIO(archive.read(inner)), mode="r:gz") as files:
@@ -36,7 +41,9 @@ def texts(wheel: Path) -> Iterator[tuple[str, str]]:
             if stream and member.name == "package/package.json":
                 yield "package.json", stream.read().decode()
             elif stream and member.name.endswith("/index.js"):
-                yield member.name, source(stream.read())
+                script = stream.read()
+                if any(said.decode() in wanted for said in TYPE.findall(script)):
+                    yield member.name, source(script)
 
 
 def source(script: bytes) -> str:
@@ -47,14 +54,14 @@ def source(script: bytes) -> str:
     return (json.loads(base64.b64decode(encoded)).get("sourcesContent") or [""])[0]
 
 
-def schema(wheel: Path) -> dict[str, Any]:
-    """The schemas of everything in the package."""
+def schema(wheel: Path, wanted: Collection[str]) -> dict[str, Any]:
+    """The schemas of the provider and of the types that are wanted."""
     found: dict[str, dict[str, Any]] = {"provider": {}, "resource": {}, "data": {}}
     manifest: dict[str, Any] = {}
-    for name, text in texts(wheel):
+    for name, text in texts(wheel, wanted):
         if name == "package.json":
             manifest = json.loads(text)["cdktf"]["provider"]
-        elif "tfResourceType" in text:
+        else:
             for kind, said, one in Binding(text).schemas():
                 found[kind][said] = one
     (provider,) = found["provider"].values()
@@ -67,8 +74,8 @@ def schema(wheel: Path) -> dict[str, Any]:
     }
 
 
-def main(wheel: str, to: str) -> None:
-    text = json.dumps(schema(Path(wheel)), separators=(",", ":"), sort_keys=True)
+def main(wheel: str, to: str, *wanted: str) -> None:
+    text = json.dumps(schema(Path(wheel), frozenset(wanted)), separators=(",", ":"), sort_keys=True)
     Path(to).write_bytes(gzip.compress(text.encode(), mtime=0))
 
 

@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev
 AREAS := startup transfer jobs drift serving
+REAL_PROVIDER := .tfstub/real/made
+TOGETHER = $(MAKE) --jobs=3 --output-sync=target --no-print-directory  # what each prints comes when it ends
 export PYTHONDONTWRITEBYTECODE :=  # the tests start hundreds of interpreters: what one has compiled, the next one reads
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-clouds test browser toolkits check bench bench-peers docs lock clean
+.PHONY: help install demo demo-clouds test browser toolkits stubs moto check lint types architecture bench bench-peers docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,13 +27,21 @@ lock:  ## write requirements.lock anew from pyproject.toml
 		--extra dev pyproject.toml --output-file requirements.lock
 
 check: install  ## ruff, mypy strict, architecture tests
+	@$(TOGETHER) lint types architecture
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
+
+architecture: install
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-test: install browser toolkits stubs  ## the whole suite, offline
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+test: install  ## the whole suite, offline
+	@$(TOGETHER) browser toolkits stubs
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "$$(test -e $(REAL_PROVIDER) && echo 'not live' || echo 'not live and not moto')"
 
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
 	@command -v chromium >/dev/null || test -x .browser/chromium || $(MAKE) --no-print-directory .browser/chromium
@@ -42,8 +52,8 @@ toolkits: install  ## the vendors' own serving and training toolkits, each in an
 stubs: install  ## stub providers for the tests of the Terraform modules, and the scanner, in .tfstub
 	@$(BIN)/python tests/terraform/stub_environments.py
 
-moto: stubs  ## the AWS module applied to moto by AWS's own provider of 2021, where its package can be had
-	@if test -e .tfstub/real/made; then $(BIN)/python -m pytest -q -m moto tests/terraform; \
+moto: stubs  ## the AWS module applied to moto by AWS's own provider of 2021, where its package can be had: also in `test`
+	@if test -e $(REAL_PROVIDER); then $(BIN)/python -m pytest -q -m moto tests/terraform; \
 	else echo "the package with AWS's own provider cannot be had: the lane against moto is left out"; fi
 
 .browser/chromium: tests/browser/package-lock.json

@@ -11,7 +11,9 @@ from hypothesis import settings
 # Tests that train at the same time would each take all processors, and spin while they wait for each other.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-LONGEST = ("tests/examples", "test_every_python", "test_kill_at_requests", "test_sdk", "test_images", "test_scan")
+LONGEST = (
+    "tests/examples", "test_every_python", "test_moto", "test_kill_at_requests", "test_sdk", "test_images", "test_scan",
+)  # fmt: skip
 """Parts of the names of the modules that take longest, those first that take most."""
 
 MEMORY = Path("/dev/shm")

@@ -7,7 +7,9 @@ the process that does it, and then how that ended. The pauses between two looks 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import traceback
 from importlib import import_module
@@ -21,7 +23,8 @@ SERVICES = ("sagemaker", "logs", "scheduler", "application-autoscaling", "resour
 SHORT_S = 0.02
 
 
-def up(folder: Path, name: str) -> None:
+def session(folder: Path, name: str) -> Session:
+    """What does `up`; nothing is sent yet."""
     project = load(folder)
     target = targets.resolve(project.spec, name)
     pause = threading.Event()
@@ -30,7 +33,18 @@ def up(folder: Path, name: str) -> None:
         target.settings, sleep=lambda seconds: pause.wait(min(seconds, SHORT_S)) and None
     )
     provider = import_module(f"{package}.plugin").provider(clients, Context(root=folder, project=project.spec.project))
-    Session(project.spec, folder, target, provider).up()
+    return Session(project.spec, folder, target, provider)
+
+
+def planned(folder: Path, name: str) -> None:
+    """Plan a copy of the project, so that all that planning imports and compiles is there before the first fork."""
+    with tempfile.TemporaryDirectory() as copies:
+        copy = session(shutil.copytree(folder, Path(copies) / folder.name), name)
+        for step in copy.plan(look=False).steps:
+            if copy.provider.verify:
+                copy.provider.verify(step.plan)
+    threads = [*Path("/proc/self/task").iterdir()]
+    assert len(threads) == 1, "a fork has no thread but the one that forks"
 
 
 def load_aws() -> None:
@@ -57,12 +71,15 @@ LOADED = {"aws": load_aws, "azure": load_azure, "gcp": load_gcp}
 
 def main(folder: str, name: str) -> None:
     LOADED[targets.resolve(load(Path(folder)).spec, name).plugin.name]()
+    import cloudml.up  # noqa: F401  as above
+
+    planned(Path(folder), name)
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                up(Path(folder), name)
+                session(Path(folder), name).up()
                 code = 0
             except BaseException:  # noqa: BLE001  told to the test, which asserts that there is none
                 traceback.print_exc()

@@ -245,7 +245,7 @@ def test_the_nouns_of_a_cloud_load_nothing_that_serves_loads_or_asks_a_model(fol
 
 def test_no_data_class_is_compiled_when_its_module_is_imported() -> None:
     for path in sources():
-        late = path == CORE / "records.py" or {"double", "doubles", "cloudml_local"} & set(path.parts)
+        late = path == CORE / "records.py" or {"double", "doubles"} & set(path.parts)
         assert late or "dataclasses.dataclass" not in imports(path, at_load=False), module(path)
 
 

@@ -23,8 +23,15 @@ else:
     import dataclasses
 
     def dataclass(
-        *, frozen: bool = False, slots: bool = False, kw_only: bool = False, eq: bool = True, order: bool = False
-    ) -> Callable[[type], type]:
+        kind: type | None = None,
+        /,
+        *,
+        frozen: bool = False,
+        slots: bool = False,
+        kw_only: bool = False,
+        eq: bool = True,
+        order: bool = False,
+    ) -> Any:
         """As the standard library's, with fewer options."""
 
         def made(kind: type) -> type:
@@ -47,7 +54,7 @@ else:
                     setattr(record, name, method)
             return record
 
-        return made
+        return made if kind is None else made(kind)
 
 
 __all__ = ["dataclass"]

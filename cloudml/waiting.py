@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cloudml.errors import CloudMLError, UnavailableError, WaitTimeoutError
 from cloudml.records import dataclass
+from cloudml.states import JobState
 from cloudml.status import Status
 
 if TYPE_CHECKING:
@@ -67,13 +68,13 @@ class Waiter:
             get: Asks the provider.
             timeout: Our patience, counted from this call; the work goes on afterwards.
             seen: Told every status on the way.
-            ends: Tells when it ends; as long as it does, all pauses but the last are the longest.
+            ends: Tells when it ends; as long as it does, pauses are the longest once it runs.
 
         Raises:
             WaitTimeoutError: It is not over after *timeout*.
             UnavailableError: The service could not be reached for two minutes.
         """
-        waited, unreachable_s = 0.0, 0.0
+        waited, unreachable_s, runs = 0.0, 0.0, False
         for pause in self._pauses():
             try:
                 status = get(name)
@@ -85,11 +86,13 @@ class Waiter:
                 seen(status)
                 if status.state.over:
                     return status
+                runs = status.state is JobState.RUNNING
             if timeout is not None and waited >= timeout.total_seconds():
                 raise WaitTimeoutError(
                     f"`{name}` is not over after {timeout}", hint="it goes on; wait again, or cancel it"
                 )
-            left = self.longest_s if timeout is None else min(self.longest_s, timeout.total_seconds() - waited)
+            most = self.longest_s if runs else pause
+            left = most if timeout is None else min(most, timeout.total_seconds() - waited)
             waited += self._told(name, left, ends) or self.pause(pause)
         raise AssertionError("pauses never end")  # pragma: no cover
 

@@ -204,3 +204,12 @@ def test_a_constructor_is_compiled_when_it_is_first_needed() -> None:
     assert not inspect.isfunction(vars(Point)["__init__"])
     assert Point(1).x == 1
     assert inspect.isfunction(vars(Point)["__init__"])
+
+
+@pytest.mark.parametrize("decorator", DECORATORS.values(), ids=[*DECORATORS])
+def test_the_decorator_is_used_without_parentheses_too(decorator: Any) -> None:
+    @decorator
+    class Place:
+        x: int = 1
+
+    assert (Place(), repr(Place(2)), is_dataclass(Place)) == (Place(1), f"{Place.__qualname__}(x=2)", True)

@@ -29,7 +29,7 @@ class Object:
     __slots__ = ("etag", "pieces", "size")
     numbers = itertools.count(1)
 
-    def __init__(self, pieces: list[bytes | bytearray]) -> None:
+    def __init__(self, pieces: list[bytes | bytearray | memoryview]) -> None:
         self.pieces, self.size = pieces, sum(map(len, pieces))
         self.etag = f'"{next(Object.numbers):032x}"'
 
@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
-        self.pieces: dict[str, dict[str, bytes | bytearray]] = {}
+        self.pieces: dict[str, dict[str, list[bytes | bytearray | memoryview]]] = {}
         self.uploads: dict[str, str] = {}
         self.facts: dict[tuple[str, str], str] = {}
         self.numbers = itertools.count(1)
@@ -66,7 +66,7 @@ class Store:
 
     def s3(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
         if "uploads" in query or "uploadId" in query:
-            return self._in_parts(method, path, query, body, headers.get("x-amz-checksum-sha256", ""))
+            return self._in_parts(method, path, query, headers, body)
         if method == "POST":
             bucket = path.split("/")[1]
             for key in KEY.findall(body.decode()):
@@ -83,15 +83,19 @@ class Store:
             return xml(f"<CopyObjectResult><ETag>{escape(found.etag)}</ETag></CopyObjectResult>")
         return self._plain(method, path, headers, body, missing="<Error><Code>NoSuchKey</Code></Error>")
 
-    def _in_parts(self, method: str, path: str, query: dict[str, str], body: bytearray, checksum: str) -> Answer:
+    def _in_parts(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray
+    ) -> Answer:
         if "uploads" in query:
             return self._uploads(path, query) if method == "GET" else self._begun(path)
         number = query["uploadId"]
         if method == "GET":
             return self._parts(number)
         if method == "PUT":
-            etag = f'"{next(Object.numbers):032x}"'
-            self.pieces[number][query["partNumber"]] = body
+            etag, checksum = f'"{next(Object.numbers):032x}"', headers.get("x-amz-checksum-sha256", "")
+            if copied := headers.get("x-amz-copy-source"):
+                return self._part_copied(number, query["partNumber"], copied, headers["x-amz-copy-source-range"], etag)
+            self.pieces[number][query["partNumber"]] = [body]
             said = f"<ChecksumSHA256>{checksum}</ChecksumSHA256>" if checksum else ""
             self.facts[number, query["partNumber"]] = f"<ETag>{escape(etag)}</ETag>{said}"
             return Answer(200, {"ETag": etag})
@@ -99,8 +103,16 @@ class Store:
         pieces = self.pieces.pop(number)
         if method == "DELETE":
             return Answer(204, {})
-        made = self.objects[path] = Object([pieces[number] for number in PART.findall(body.decode())])
+        made = self.objects[path] = Object([one for number in PART.findall(body.decode()) for one in pieces[number]])
         return xml(f"<CompleteMultipartUploadResult><ETag>{escape(made.etag)}</ETag></CompleteMultipartUploadResult>")
+
+    def _part_copied(self, upload: str, number: str, source: str, wanted: str, etag: str) -> Answer:
+        asked = RANGE.fullmatch(wanted)
+        assert asked
+        found = self.objects["/" + unquote(source).lstrip("/")]
+        self.pieces[upload][number] = found.part(int(asked[1]), int(asked[2]) + 1)
+        self.facts[upload, number] = f"<ETag>{escape(etag)}</ETag>"
+        return xml(f"<CopyPartResult><ETag>{escape(etag)}</ETag></CopyPartResult>")
 
     def _begun(self, path: str) -> Answer:
         number = str(next(self.numbers))
@@ -119,15 +131,15 @@ class Store:
 
     def _parts(self, number: str) -> Answer:
         rows = "".join(
-            f"<Part><PartNumber>{part}</PartNumber>{self.facts[number, part]}<Size>{len(body)}</Size></Part>"
-            for part, body in self.pieces[number].items()
+            f"<Part><PartNumber>{part}</PartNumber>{self.facts[number, part]}<Size>{sum(map(len, kept))}</Size></Part>"
+            for part, kept in self.pieces[number].items()
         )
         return xml(f"<ListPartsResult><IsTruncated>false</IsTruncated>{rows}</ListPartsResult>")
 
     def _blocks(self, path: str) -> Answer:
         rows = "".join(
-            f"<Block><Name>{block}</Name><Size>{len(body)}</Size></Block>"
-            for block, body in self.pieces.get(path, {}).items()
+            f"<Block><Name>{block}</Name><Size>{sum(map(len, kept))}</Size></Block>"
+            for block, kept in self.pieces.get(path, {}).items()
         )
         found = f"<BlockList><UncommittedBlocks>{rows}</UncommittedBlocks></BlockList>"
         return xml(found) if rows or path in self.objects else xml("<Error><Code>BlobNotFound</Code></Error>", 404)
@@ -135,13 +147,13 @@ class Store:
     def azure(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytearray) -> Answer:
         comp = query.get("comp", "")
         if method == "PUT" and comp == "block":
-            self.pieces.setdefault(path, {})[query["blockid"]] = body
+            self.pieces.setdefault(path, {})[query["blockid"]] = [body]
             return Answer(201, {"x-ms-request-server-encrypted": "true"})
         if method == "GET" and comp == "blocklist":
             return self._blocks(path)
         if method == "PUT" and comp == "blocklist":
             pieces = self.pieces.pop(path)
-            made = self.objects[path] = Object([pieces[block] for block in BLOCK.findall(body.decode())])
+            made = self.objects[path] = Object([one for block in BLOCK.findall(body.decode()) for one in pieces[block]])
             return Answer(201, {"ETag": made.etag, "Last-Modified": MODIFIED, "x-ms-request-server-encrypted": "true"})
         if comp == "list":
             return self._listed_as_azure(path, query)

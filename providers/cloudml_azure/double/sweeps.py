@@ -70,14 +70,15 @@ def run(world: World, record: Record) -> None:
     at_once = int(limits.get("maxConcurrentTrials") or most)
     values, running, found = itertools.islice(trials(asked), most), list[Any](), list[Any]()
     while True:
-        while len(running) < at_once and (one := next(values, None)) is not None:
+        running = [child for child in running if child["properties"]["status"] not in states.OVER]
+        stopped = record["_stop"].is_set()
+        while not stopped and len(running) < at_once and (one := next(values, None)) is not None:
             child = _begin(world, record, one, len(found))
             running.append(child)
             found.append(child)
-        running = [child for child in running if child["properties"]["status"] not in states.OVER]
         if not running:
             break
-        if record["_stop"].is_set():
+        if stopped:
             _cancel(world, running)
         world.pass_time("sweep")
     if record["_stop"].is_set():

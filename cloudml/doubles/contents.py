@@ -31,7 +31,7 @@ class Log:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  it is closed with the last content
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, self._file.close).atexit = False  # threads may still read from it then
         self._lock = Lock()
         self._end = 0
 

@@ -27,7 +27,7 @@ from cloudml.status import (
     Status,
     Statuses,
 )
-from cloudml.waiting import follow
+from cloudml.waiting import follow, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -242,7 +242,7 @@ class Jobs(Noun[JobStatus]):
         """
         jobs = self._service
         status: JobStatus = self.client.session.waiter.until_over(
-            jobs.get, self.full(name), timeout=timeout, ends=jobs if hasattr(jobs, "wait_for_end") else None
+            jobs.get, self.full(name), timeout=timeout, ends=telling(jobs)
         )
         if not status.state.good:
             raise RunFailedError(f"job `{name}` ended as {status.state}: {status.reason}", status=status)

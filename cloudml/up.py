@@ -29,7 +29,7 @@ from cloudml.records import dataclass
 from cloudml.resources import EndpointResource, JobResource, ModelResource
 from cloudml.specs.references import owner, part
 from cloudml.status import JobStatus, Status
-from cloudml.waiting import StoppedError, Waiter, elapsed
+from cloudml.waiting import StoppedError, Waiter, elapsed, telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -235,8 +235,7 @@ class Up:
                 last = str(status.state)
                 self.say(Happened.STATE, step, began, state=last, message=status.reason)
 
-        ends = nouns if hasattr(nouns, "wait_for_end") else None
-        status: Status = self.waiter.until_over(nouns.get, step.name, seen=seen, ends=ends)
+        status: Status = self.waiter.until_over(nouns.get, step.name, seen=seen, ends=telling(nouns))
         return status
 
     def _gated(self, step: Step) -> Step:

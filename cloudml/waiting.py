@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudml.errors import CloudMLError, UnavailableError, WaitTimeoutError
 from cloudml.records import dataclass
@@ -126,6 +126,11 @@ class Waiter:
         while True:
             yield pause
             pause = min(pause * GROWTH, self.longest_s)
+
+
+def telling(nouns: Any) -> TellsOfEnds | None:
+    """The same, if they tell of ends."""
+    return nouns if hasattr(nouns, "wait_for_end") else None
 
 
 def follow(logs: Logs, section: str, name: str, waiter: Waiter, over: Callable[[], bool]) -> Iterator[str]:

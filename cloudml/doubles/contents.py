@@ -17,20 +17,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 PIECE_BYTES = 1 << 20
 
 
 class Log:
-    """A file to whose end contents are written; threads share it.
+    """A temporary file to whose end contents are written; threads share it."""
 
-    Args:
-        folder: On whose file system it is; None for that of temporary files.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  it is closed with the last content
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it is closed with the last content
         weakref.finalize(self, self._file.close).atexit = False  # threads may still read from it then
         self._lock = Lock()
         self._end = 0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloudml.errors import AuthenticationError, NotFoundError, ProviderError, SpecError
 from cloudml.records import dataclass
-from cloudml.storage.parallel import in_order
+from cloudml.storage.parallel import Item, Result, in_order
 from cloudml.storage.pieces import piece_bytes, sizes
 
 if TYPE_CHECKING:
@@ -227,11 +227,19 @@ def duplicate(copies: PartCopies, source: str, target: str, size: int) -> None:
         return copies.copy(upload, number, source, (number - 1) * piece_bytes(size), length)
 
     try:
-        copies.complete(upload, [*in_order(part, enumerate(sizes(size), 1), ahead=WAITING * AT_ONCE, workers=AT_ONCE)])
+        copies.complete(upload, [*_numbered(part, sizes(size))])
     except BaseException:
         with suppress(ProviderError):
             copies.abort(upload)
         raise
+
+
+def _numbered(work: Callable[[tuple[int, Item]], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What *work* gives for the parts of one content, in order; it is told their numbers.
+
+    What waits is not in memory yet: whoever is free takes the next part, whichever is not through.
+    """
+    return in_order(work, enumerate(items, 1), ahead=WAITING * AT_ONCE, workers=AT_ONCE)
 
 
 def _begun(uploads: Uploads, path: str, wanted: Sequence[int]) -> tuple[Upload, Mapping[int, Part]]:
@@ -277,10 +285,7 @@ class _Sending:
             return part, piece.sha256, sent
 
         whole, digests = [], []
-        # What waits is not in memory yet: whoever is free takes the next piece, whichever is not through.
-        for part, sha256, sent in in_order(
-            bring, enumerate(content.pieces(), 1), ahead=WAITING * AT_ONCE, workers=AT_ONCE
-        ):
+        for part, sha256, sent in _numbered(bring, content.pieces()):
             whole.append(part)
             digests.append(sha256)
             self.sent += sent

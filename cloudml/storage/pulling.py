@@ -172,16 +172,16 @@ def receive(source: Source, part: str, meter: Meter, like: str = "") -> tuple[in
         meter: Told of every byte that is there.
         like: A digest with which theirs will be compared.
     """
+    reckoning = Reckoning(source.size, like)
     if source.size <= PIECE_BYTES:
         content = whole(source)
         with open(part, "wb") as file:  # noqa: PTH123 - hot
             file.write(content)
         meter.add(source.size)
-        reckoning = Reckoning(source.size, like)
         reckoning.update(content)
         return len(content), reckoning.digest()
     with Path(part).open("a+b") as file:
-        arrived = Arrived(file, meter, Reckoning(source.size, like))
+        arrived = Arrived(file, meter, reckoning)
         arrived.go_on(source.size)
         try:
             for piece in ranges(source, arrived.size):

@@ -38,6 +38,8 @@ NOT_PLAIN = frozenset({
     "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_DISPOSITION", "HTTP_CONTENT_LANGUAGE", "HTTP_CACHE_CONTROL", "HTTP_EXPIRES",
     "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ORIGIN", "HTTP_CONTENT_MD5",
 })  # fmt: skip
+PLAIN: Mapping[str, frozenset[str]] = {"GetObject": frozenset({"HTTP_IF_MATCH"})}
+"""What is plain of an operation all the same: boto3 asks for the pieces of a large object with its tag."""
 LENGTH = "content-length"
 ALGORITHMS = ("CRC32", "CRC32C", "SHA256")
 SETTINGS = attrgetter(
@@ -77,7 +79,7 @@ def _plain(asked: Asked, environ: Mapping[str, Any]) -> bool:
     query = set(parse_qs(said, keep_blank_values=True)) if said else set()
     lists, required = multiparts.QUERIES.get(asked.operation), QUERIES.get(asked.operation, set())
     of_query = query - {"encoding-type"} <= lists if lists else query - OPTIONAL.get(asked.operation, set()) == required
-    return of_query and _usual(frozenset(environ))
+    return of_query and _usual(frozenset(environ) - PLAIN.get(asked.operation, frozenset()))
 
 
 @lru_cache(maxsize=256)
@@ -137,7 +139,7 @@ def _md5(content: bytes) -> str:
 
 def _get(_backend: Any, bucket: Any, environ: Mapping[str, Any], _body: bytes, name: str) -> Answer | None:
     key = _there(bucket, name)
-    if key is None or "HTTP_IF_NONE_MATCH" in environ:
+    if key is None or "HTTP_IF_NONE_MATCH" in environ or environ.get("HTTP_IF_MATCH", key.etag) != key.etag:
         return None
     headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes"}
     size = key.contentsize

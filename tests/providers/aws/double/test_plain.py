@@ -20,6 +20,8 @@ SETTINGS = AwsSettings(region="eu-west-1", bucket=BUCKET, role_arn="arn:aws:iam:
 OWNER = {"ExpectedBucketOwner": "111122223333"}
 """Said beside a request, it changes nothing but that moto's server answers."""
 MOTOS = {"x-amz-expected-bucket-owner": OWNER["ExpectedBucketOwner"]}
+TAG = '"781e5e245d69b566979b86e28d23f2c7"'
+"""That of ``0123456789``."""
 PASSING = {"LastModified", "ResponseMetadata", "UploadId"}
 
 
@@ -43,6 +45,7 @@ def shown(answer):
         ("get_object", {"Range": "bytes=2-4"}),
         ("get_object", {"Range": "bytes=3-"}),
         ("get_object", {"Range": "bytes=0-99999"}),
+        ("get_object", {"Range": "bytes=2-4", "IfMatch": TAG}),
         ("head_object", {}),
         ("head_object", {"ChecksumMode": "ENABLED"}),
         ("copy_object", {"CopySource": f"{BUCKET}/source é+ x"}),
@@ -105,6 +108,13 @@ def test_both_ways_list_the_same_pages(cloud) -> None:
     assert len(pages(cloud.aws, "list-type=2&max-keys=3", {})) == 1 + (len(NAMES) + 2 - 1) // 3
 
 
+@pytest.mark.parametrize(("operation", "plainly"), [("get_object", True), ("head_object", False)])
+def test_what_is_asked_for_by_its_tag_needs_no_server_of_moto(cloud, operation: str, plainly: bool) -> None:
+    cloud.s3.put_object(Bucket=BUCKET, Key="a", Body=b"0123456789")
+    answer = getattr(cloud.s3, operation)(Bucket=BUCKET, Key="a", IfMatch=TAG)
+    assert (answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == "double") is plainly
+
+
 @pytest.mark.parametrize(("query", "plainly"), [("list-type=2", True), ("list-type=1", False)])
 def test_a_list_is_answered_without_motos_server_where_it_is_plain(cloud, query: str, plainly: bool) -> None:
     import requests
@@ -120,7 +130,9 @@ def test_names_that_xml_cannot_hold_are_listed_by_moto(cloud) -> None:
     assert found["Key"] == "a\x01b"
 
 
-@pytest.mark.parametrize("said", [{"Key": "missing"}, {"Key": "a", "Range": "bytes=50-60"}])
+@pytest.mark.parametrize(
+    "said", [{"Key": "missing"}, {"Key": "a", "Range": "bytes=50-60"}, {"Key": "a", "IfMatch": TAG}]
+)
 def test_what_is_refused_is_refused_by_moto(cloud, said) -> None:
     cloud.s3.put_object(Bucket=BUCKET, Key="a", Body=b"1")
     codes = []

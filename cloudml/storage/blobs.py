@@ -6,6 +6,7 @@ import os
 import shutil
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,13 +14,12 @@ from cloudml.errors import AlreadyExistsError
 from cloudml.progress import Once
 from cloudml.records import dataclass
 from cloudml.storage import files, parts, pieces
-from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at
+from cloudml.storage.digests import CHUNK_BYTES, changed, mark, read, read_at, read_small
 from cloudml.storage.failures import translated
 from cloudml.storage.parts import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from cloudml.progress import Meter
     from cloudml.storage.manifest import Entry
@@ -89,12 +89,10 @@ def upload(storage: Storage, entry: Entry, meter: Meter, known: Mapping[str, int
         protect(storage, path)
         return None
     try:
-        sent = _put(storage, path, entry, meter, new=there is None)
+        return _put(storage, path, entry, meter, new=there is None)
     except AlreadyExistsError:
         # Another push was faster, with the same bytes: the name is their digest.
         return None
-    protect(storage, path)
-    return sent
 
 
 def has(storage: Storage, digest: str, size: int) -> bool:
@@ -107,7 +105,7 @@ def _size(storage: Storage, path: str) -> int | None:
     if storage.folder:
         with translated(storage.uri(path)):
             try:
-                return os.stat(storage.folder / path).st_size  # noqa: PTH116 - hot: once for each file
+                return os.stat(f"{storage.folder}/{path}").st_size  # noqa: PTH116 - hot: once for each file
             except FileNotFoundError:
                 return None
     there = storage.head(path)
@@ -219,6 +217,13 @@ def _verified(entry: Entry, count: Callable[[int], None]) -> Iterator[bytes]:
     Of a file that has not been touched since its digest was reckoned it is not reckoned again. The store shows nothing
     of an upload whose source failed, so no blob can have a wrong name.
     """
+    if entry.size <= CHUNK_BYTES:
+        content, status = read_small(entry.source, entry.size)
+        if mark(status) != entry.mark and not _is(content, entry):
+            raise changed(entry.source)
+        count(entry.size)
+        yield content
+        return
     found = None if _untouched(entry) else pieces.Reckoning(entry.size, like=entry.digest)
     for chunk in read(entry.source):
         if found:
@@ -227,6 +232,12 @@ def _verified(entry: Entry, count: Callable[[int], None]) -> Iterator[bytes]:
         yield chunk
     if not (found.digest() == entry.digest if found else _untouched(entry)):
         raise changed(entry.source)
+
+
+def _is(content: bytes, entry: Entry) -> bool:
+    reckoning = pieces.Reckoning(entry.size, like=entry.digest)
+    reckoning.update(content)
+    return reckoning.digest() == entry.digest
 
 
 def _untouched(entry: Entry) -> bool:
@@ -254,7 +265,7 @@ def copy(storage: Storage, entry: Entry, target: str) -> None:
     path = blob(entry.digest)
     with translated(storage.uri(path)):
         if storage.folder:
-            _link(storage.folder / path, storage.folder / target, storage.folder / files.STAGING)
+            _link(*(f"{storage.folder}/{name}" for name in (path, target, files.STAGING)))
         else:
             duplicate(storage, path, target, entry.size)
 
@@ -270,7 +281,7 @@ def duplicate(storage: Storage, path: str, target: str, size: int) -> None:
             obstore.copy(storage.store, path, target)
 
 
-def _link(blob: Path, target: Path, staging: Path) -> None:
+def _link(blob: str, target: str, staging: str) -> None:
     """A hard link, or a copy where there can be none.
 
     obstore's own copy is not used here: over a link to the same file it leaves its temporary name behind, in the folder
@@ -280,24 +291,24 @@ def _link(blob: Path, target: Path, staging: Path) -> None:
         files.in_its_folder(target, lambda: os.link(blob, target))
         return
     except FileExistsError:
-        if target.samefile(blob):
+        if Path(target).samefile(blob):
             return
     except FileNotFoundError:
         raise
     except OSError:
         # No hard links on this file system, or too many of this file.
-        target.parent.mkdir(parents=True, exist_ok=True)
-    staging.mkdir(parents=True, exist_ok=True)
-    made = staging / uuid4().hex
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+    made = f"{staging}/{uuid4().hex}"
+    Path(staging).mkdir(parents=True, exist_ok=True)
     _link_or_copy(blob, made)
-    made.replace(target)
+    Path(made).replace(target)
 
 
-def _link_or_copy(blob: Path, made: Path) -> None:
+def _link_or_copy(blob: str, made: str) -> None:
     try:
         os.link(blob, made)
     except FileNotFoundError:
         raise
     except OSError:
         shutil.copyfile(blob, made)
-        made.chmod(READ_ONLY)
+        Path(made).chmod(READ_ONLY)

@@ -92,6 +92,31 @@ def read(path: str) -> Iterator[bytes]:
         raise changed(path)
 
 
+def read_small(path: str, size: int) -> tuple[bytes, os.stat_result]:
+    """All bytes of a file of *size*, in memory at once, and how it stood.
+
+    Half as many calls into the system as `read` makes: threads give the interpreter away at each.
+
+    Raises:
+        SpecError: It cannot be read, or is not what it was.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            before = os.fstat(descriptor)
+            found = os.read(descriptor, size + 1)
+            while len(found) < size and (more := os.read(descriptor, size - len(found))):
+                found += more
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(found) != size or mark(before) != mark(after):
+        raise changed(path)
+    return found, after
+
+
 def read_at(path: str, place: int, size: int) -> bytes:
     """So many bytes of a file from a place on; fewer at its end.
 
@@ -115,7 +140,12 @@ def sha256(path: str, size: int, count: Callable[[int], None] | None = None) -> 
     Raises:
         SpecError: It cannot be read, or is not what it was.
     """
-    return _reckoned(path, size, hashlib.sha256(), count).hexdigest()
+    if size > CHUNK_BYTES:
+        return _reckoned(path, size, hashlib.sha256(), count).hexdigest()
+    content, _ = read_small(path, size)
+    if count:
+        count(size)
+    return hashlib.sha256(content).hexdigest()
 
 
 def digest(path: str, size: int, like: str = "") -> str:

@@ -39,9 +39,10 @@ def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool, 
         FileExistsError: Something is there and *only_new* was asked; of several at once, one succeeds.
         OSError: It cannot be written.
     """
-    target = folder / path
+    # Paths are text here, and in `in_its_folder`: hot, once for each file of a dataset.
+    target = f"{folder}/{path}"
     while True:
-        staged = folder / STAGING / f"{OURS}{uuid4().hex}"
+        staged = f"{folder}/{STAGING}/{OURS}{uuid4().hex}"
         with suppress(FileNotFoundError), _new(staged, mode) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _same(file.fileno(), staged):
@@ -51,11 +52,12 @@ def write(folder: Path, path: str, content: Iterable[bytes], *, only_new: bool, 
                 file.flush()
                 in_its_folder(target, partial(_name, staged, target, only_new=only_new))
             finally:
-                staged.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(staged)
             return
 
 
-def in_its_folder(path: Path, act: Callable[[], Result]) -> Result:
+def in_its_folder(path: str, act: Callable[[], Result]) -> Result:
     """Do what needs the folder of *path*; where there is none, make it and do it again: mostly it is there.
 
     Raises:
@@ -64,33 +66,33 @@ def in_its_folder(path: Path, act: Callable[[], Result]) -> Result:
     try:
         return act()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         return act()
 
 
-def _new(path: Path, mode: int) -> BinaryIO:
+def _new(path: str, mode: int) -> BinaryIO:
     """A new file to write to."""
     opener = partial(os.open, mode=mode)
     return in_its_folder(path, lambda: open(path, "xb", opener=opener))
 
 
-def _same(descriptor: int, path: Path) -> bool:
+def _same(descriptor: int, path: str) -> bool:
     """Whether the open file still has that name."""
-    return os.fstat(descriptor).st_ino == path.stat().st_ino
+    return os.fstat(descriptor).st_ino == os.stat(path).st_ino
 
 
-def _name(staged: Path, target: Path, *, only_new: bool) -> None:
+def _name(staged: str, target: str, *, only_new: bool) -> None:
     """Give a whole file its name, in one step."""
     if not only_new:
-        staged.replace(target)
+        os.replace(staged, target)
         return
     try:
         os.link(staged, target)
     except (FileExistsError, FileNotFoundError):
         raise
     except OSError:  # a file system without hard links
-        with target.open("xb"):
-            staged.replace(target)
+        with open(target, "xb"):
+            os.replace(staged, target)
 
 
 def tidy(folder: Path) -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from cloudml.storage.pushing import Pushed
     from cloudml.storage.sweeping import Swept
 
-LOCAL_WORKERS = 4
+LOCAL_WORKERS = 2
+"""More wait for each other: for the interpreter, and for the lock of a folder in the file system."""
 REMOTE_WORKERS = 16
 A_DAY = timedelta(days=1)
 

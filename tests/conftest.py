@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -30,8 +31,12 @@ def holds_folders(place, room=ROOM):
 
 # The tests make some hundred thousand small files and wait for each commit of SQLite: on a disk a tenth of all that is
 # computed is the file system's.
+MADE = ""
+"""The folder that goes with this run: a process that a test kills leaves its own folders behind."""
 if "TMPDIR" not in os.environ and holds_folders(MEMORY):
-    os.environ["TMPDIR"] = str(MEMORY)
+    MADE = tempfile.mkdtemp(prefix="cloudml-tests-", dir=MEMORY)
+    os.environ["TMPDIR"] = MADE
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # what failed tests leave is there to be looked at
 
 settings.register_profile("steady", deadline=None)  # how long an example takes depends on what else the machine does
 settings.load_profile("steady")
@@ -70,6 +75,12 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_unconfigure():
+    """Remove what killed processes left; workers find the folder in their environment, and have made none."""
+    if MADE:
+        shutil.rmtree(MADE, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter):

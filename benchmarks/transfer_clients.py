@@ -76,12 +76,19 @@ def gcp_storage() -> Any:
 SIGNED_IN = {"aws": aws_storage, "azure": azure_storage, "gcp": gcp_storage}
 
 
+def signed_in(there: Any) -> Any:
+    """The same storage, once everything that a transfer imports is there and the store knows who asks."""
+    there.exists("nothing")
+    for upload in there.uploads.find("nothing") if there.uploads else ():
+        there.uploads.parts(upload)
+    return there
+
+
 def cloudml(store: str, verb: str, folder: Path) -> Callable[[], Any]:
     """Ours; a push reads and hashes every file first, as the first push of a dataset does."""
     from cloudml.storage import DigestCache, scan
 
-    there = storage(store)
-    there.exists("nothing")
+    there = signed_in(storage(store))
     data = os.environ.get("DATASET", folder.name)
     if verb == "pull":
         return lambda: there.pull(data, folder)

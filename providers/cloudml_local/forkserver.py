@@ -104,9 +104,10 @@ def serve(requests: int, answers: int) -> None:
     from cloudml_local import runner
 
     processes.shown_mark()  # an error, and with it the end, where no mark could be changed
-    record.versions()  # remembered, as the next two: no runner looks again
+    record.versions()  # remembered, as what follows: no runner looks again
     processes.me()
     tempfile.gettempdir()
+    runner.compile_constructors()
     gc.collect()
     gc.freeze()  # no runner goes through what they share, which would copy it
     with open(requests, "rb", closefd=False) as lines:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cloudml.records import dataclass
 from cloudml.runtime import driver
 from cloudml.states import JobState
-from cloudml_local import processes, runs
+from cloudml_local import database, processes, runs
 from cloudml_local.places import Places, Run
 from cloudml_local.state import Row, State
 
@@ -142,6 +142,12 @@ class Runner:
         _, status = os.waitpid(self.driver, 0)
         self.driver = 0
         return os.waitstatus_to_exitcode(status)
+
+
+def compile_constructors() -> None:
+    """Make the constructors of what every runner makes; each is compiled when its class is first used."""
+    for kind in (Places, State, Row, Runner, Run, runs.Seen, database.Connections, database.Kept):
+        getattr(kind, "__init__")  # noqa: B009  looking it up compiles it
 
 
 def drive(run: Run) -> int:

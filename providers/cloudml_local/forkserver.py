@@ -113,7 +113,7 @@ def serve(requests: int, answers: int) -> None:
     with open(requests, "rb", closefd=False) as lines:
         for line in lines:
             said = json.loads(line)
-            child = processes.fork(partial(_become, said, runner.main), lives_on=True)
+            child = processes.fork(partial(_become, said, runner.main))
             os.write(answers, b"%d\n" % child)
             processes.reap()
 

@@ -81,19 +81,15 @@ def forked(here) -> str:
     return name
 
 
-def test_a_forked_runner_and_its_driver_and_script_show_the_mark_of_their_job_only(here, forked: str) -> None:
+def test_a_forked_runner_and_its_script_show_the_mark_of_their_job_only(here, forked: str) -> None:
     other = here.start(WAITS, "other").name
     runner = number(owner(here, forked))
     found = processes.marked(here.home / "runs" / forked)
-    assert len(found) == 3
-    assert {parent(pid) for pid in found} == {parent(runner), *found} - {max(found, key=depth)}
+    assert len(found) == 2
+    assert {parent(pid) for pid in found} == {parent(runner), runner}
     assert number(owner(here, other)) in processes.marked(here.home / "runs" / other)
     assert not {*found} & {*processes.marked(here.home / "runs" / other)}
     assert parent(runner) not in processes.marked(here.home)
-
-
-def depth(pid: int) -> int:
-    return 0 if pid <= 1 else 1 + depth(parent(pid))
 
 
 def test_after_its_server_was_killed_a_job_goes_on_and_the_next_one_starts(here, forked: str) -> None:

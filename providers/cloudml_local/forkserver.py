@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MODULE = "cloudml_local.forkserver"
 RUNNER = "cloudml_local.runner"
 LINE_BYTES = 1 << 16
-TEMPORARY = ("TMPDIR", "TEMP", "TMP")
-"""The variables that say where temporary files lie."""
 
 
 def request(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> bytes:
@@ -122,7 +120,7 @@ def _become(said: Mapping[str, Any], main: Callable[..., None]) -> int:
     """In the new process: be what `processes.start` would have started."""
     folder = Path(said["folder"])
     processes.redirect(Path(said["log"]))
-    if any(os.environ.get(name) != said["environment"].get(name) for name in TEMPORARY):
+    if any(os.environ.get(name) != said["environment"].get(name) for name in processes.TEMPORARY):
         tempfile.tempdir = None  # found anew
     os.environ.clear()
     os.environ.update(processes.marked_environment(said["environment"], folder))

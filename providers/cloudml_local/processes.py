@@ -38,6 +38,8 @@ STOP_LOOK_S = 0.2
 PR_SET_CHILD_SUBREAPER = 36
 WAKE = signal.SIGCONT
 """Ends a `doze` early; who does not doze is not touched by it."""
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+"""The variables that say where temporary files lie."""
 _started: set[int] = set()
 """Children of this process that `start` made, to be let go when they have ended."""
 GONE = ("", "Z", "X")

@@ -58,7 +58,7 @@ def _before(row: Row, mine: Row) -> bool:
 
 def wake_next(state: State) -> None:
     """Wake the runner that waits longest; without this it would look by itself, some moments later."""
-    waiting = (row for row in state.find("jobs", among=(JobState.QUEUED,)) if row.facts.get("role") == runs.RUNNER)
+    waiting = (row for row in state.brief("jobs", (JobState.QUEUED,)) if row.facts.get("role") == runs.RUNNER)
     next((row for row in waiting if processes.send(row.owner, processes.WAKE)), None)
 
 

@@ -143,7 +143,7 @@ def test_runners_outlive_the_process_that_asked_for_them_and_the_server_does_not
         user.kill()
         user.wait()
     assert processes.wait_until(lambda: not processes.marked(tmp_path / "user"), DEADLINE_S)
-    running = here.state.find("jobs", among=(JobState.RUNNING,))
+    running = here.state.brief("jobs", (JobState.RUNNING,))
     assert len(running) >= 2
     assert not any(row.orphaned for row in running)
 

@@ -87,8 +87,9 @@ def test_a_forked_runner_and_its_script_show_the_mark_of_their_job_only(here, fo
     found = processes.marked(here.home / "runs" / forked)
     assert len(found) == 2
     assert {parent(pid) for pid in found} == {parent(runner), runner}
-    assert number(owner(here, other)) in processes.marked(here.home / "runs" / other)
-    assert not {*found} & {*processes.marked(here.home / "runs" / other)}
+    theirs = here.home / "runs" / other
+    assert processes.wait_until(lambda: number(owner(here, other)) in processes.marked(theirs), DEADLINE_S)
+    assert not {*found} & {*processes.marked(theirs)}
     assert parent(runner) not in processes.marked(here.home)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GROWTH = 1.5
 """Each pause is this much longer than the one before, up to the provider's longest."""
+GROWTH_TOLD = 3.0
+"""The same where the end is told: then only what happens before it is found by looking."""
 PATIENCE_S = 120.0
 """For so long a service that cannot be reached is asked again, while its work goes on."""
 
@@ -68,14 +70,14 @@ class Waiter:
             get: Asks the provider.
             timeout: Our patience, counted from this call; the work goes on afterwards.
             seen: Told every status on the way.
-            ends: Tells when it ends; as long as it does, pauses are the longest once it runs.
+            ends: Tells when it ends; as long as it does, pauses are longer, and the longest once it runs.
 
         Raises:
             WaitTimeoutError: It is not over after *timeout*.
             UnavailableError: The service could not be reached for two minutes.
         """
-        waited, unreachable_s, runs = 0.0, 0.0, False
-        for pause in self._pauses():
+        waited, unreachable_s, runs, pause = 0.0, 0.0, False, self.first_s
+        while True:
             try:
                 status = get(name)
             except UnavailableError:
@@ -93,8 +95,9 @@ class Waiter:
                 )
             most = self.longest_s if runs else pause
             left = most if timeout is None else min(most, timeout.total_seconds() - waited)
-            waited += self._told(name, left, ends) or self.pause(pause)
-        raise AssertionError("pauses never end")  # pragma: no cover
+            told = self._told(name, left, ends)
+            waited += told or self.pause(pause)
+            pause = min(pause * (GROWTH_TOLD if told else GROWTH), self.longest_s)
 
     def pause(self, seconds: float) -> float:
         """Let *seconds* pass, and say how many did.
@@ -120,12 +123,6 @@ class Waiter:
     def _go_on(self) -> None:
         if self.stopped.is_set():
             raise StoppedError("interrupted", hint="what was started goes on; `cloudml up` again finishes the rest")
-
-    def _pauses(self) -> Iterator[float]:
-        pause = self.first_s
-        while True:
-            yield pause
-            pause = min(pause * GROWTH, self.longest_s)
 
 
 def telling(nouns: Any) -> TellsOfEnds | None:

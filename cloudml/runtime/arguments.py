@@ -54,6 +54,8 @@ class Line(NamedTuple):
 
 def declared(source: bytes | str) -> dict[str, Option]:
     """The options of a Python script, by name (``max-iter`` as ``max_iter``); none if it is not Python."""
+    if not _may_declare(source):
+        return {}
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -64,6 +66,12 @@ def declared(source: bytes | str) -> dict[str, Option]:
             for name, option in _options(node):
                 found.setdefault(name, option)
     return found
+
+
+def _may_declare(source: bytes | str) -> bool:
+    """Whether a word that declares an option is in it, or letters beyond ASCII, in which that can be spelled too."""
+    text = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+    return not text.isascii() or any(word.encode() in text for word in _DECLARING)
 
 
 def line(

@@ -21,7 +21,7 @@ import argparse
 import contextlib
 import os
 import sys
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from cloudml.runtime import contract, outcome, process, record, requirements, staging
 from cloudml.runtime.outcome import Outcome
@@ -38,12 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return carry_out(options.request, dict(text.partition("=")[::2] for text in options.given))
 
 
-def carry_out(path: str, given: Mapping[str, str]) -> int:
+def carry_out(path: str, given: Mapping[str, str], *, heard: Callable[[], None] = process.nothing) -> int:
     """Run the job that the request file at *path* describes; the exit code for this process, see the module.
 
     Args:
         path: Of the file.
         given: Variables that its paths may name, besides those of the environment.
+        heard: Called at each signal that asks for the end.
     """
     try:
         request = read(path, {**os.environ, **given})
@@ -52,12 +53,12 @@ def carry_out(path: str, given: Mapping[str, str]) -> int:
         process.tell(2, f"cloudml: error: {error}{hint}\n".encode("utf-8", "replace"))
         _tell_provider(str(error), "")
         return outcome.WRONG
-    return run(request)
+    return run(request, heard)
 
 
-def run(request: Request) -> int:
+def run(request: Request, heard: Callable[[], None] = process.nothing) -> int:
     """Run the job; the exit code for this process, see the module."""
-    stop, tail, started = process.Stop(request.grace_s, request.timeout_s), process.Tail(), record.now()
+    stop, tail, started = process.Stop(request.grace_s, request.timeout_s, heard), process.Tail(), record.now()
     with stop:
         try:
             ended = _run(request, tail, stop, started)

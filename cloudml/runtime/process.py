@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import selectors
@@ -11,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from typing import IO, TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
 
 from cloudml.runtime.record import TAIL_LINES
 
@@ -49,21 +50,26 @@ class Tail:
         return b"".join(self._lines).decode("utf-8", "replace")
 
 
+def nothing() -> None:
+    """Nothing is to be done."""
+
+
 class Stop:
     """Ends the child early: on SIGTERM or SIGINT to this process, or at the deadline. A context manager.
 
     The child gets the signal, and SIGKILL with all its group when *grace_s* seconds have passed; a second SIGINT
-    kills at once.
+    kills at once. *heard* is called for each signal. One that was blocked before comes when the context is entered.
 
     Attributes:
         signal: The first signal that came, or 0.
         timed_out: The deadline came first.
     """
 
-    def __init__(self, grace_s: float, timeout_s: float | None) -> None:
+    def __init__(self, grace_s: float, timeout_s: float | None, heard: Callable[[], None] = nothing) -> None:
         self.signal = 0
         self.timed_out = False
         self._grace_s = grace_s
+        self._heard = heard
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._kill_at: float | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -72,6 +78,7 @@ class Stop:
 
     def __enter__(self) -> Stop:  # noqa: PYI034 - typing.Self is newer than Python 3.8
         self._before = {number: signal.signal(number, self._received) for number in _FORWARDED}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return self
 
     def __exit__(
@@ -114,6 +121,7 @@ class Stop:
         del frame
         again = self.signal == number == signal.SIGINT
         self.signal = self.signal or number
+        self._heard()
         if self._child is not None:
             self._end(signal.SIGKILL if again else number)
 
@@ -160,10 +168,6 @@ def _ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     return child.poll() is not None
 
 
-def nothing() -> None:
-    """Nothing is to be done meanwhile."""
-
-
 def run(
     command: Sequence[str],
     *,
@@ -184,15 +188,48 @@ def run(
     if stop.due():
         return None
     pipe = subprocess.PIPE
-    child = subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
-    )
-    pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
-    pump.start()
-    meanwhile()
-    stop.watch(child, whole_group=command[0] == "sh")
-    pump.join(_DRAIN_S)
+    with _leash() as (held, tie):
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+            pass_fds=[held],
+        )
+        tie(child.pid)
+        pump = threading.Thread(target=_pump, args=(child, tail), daemon=True)
+        pump.start()
+        meanwhile()
+        stop.watch(child, whole_group=command[0] == "sh")
+        pump.join(_DRAIN_S)
     return code(child.returncode)
+
+
+@contextlib.contextmanager
+def _leash() -> Iterator[tuple[int, Callable[[int], None]]]:
+    """A descriptor that a child must hold, and what then has its group asked to end when this process is killed.
+
+    The system sends a signal when the last writer of a pipe is gone: fcntl(2), F_SETSIG (Linux; elsewhere nothing is
+    sent). PR_SET_PDEATHSIG does the same, but must be asked for in the child, for which this process would be copied.
+    """
+    held, ours = os.pipe()
+
+    def tie(group: int) -> None:
+        if hasattr(fcntl, "F_SETSIG"):
+            with contextlib.suppress(OSError):  # a system that is almost Linux
+                fcntl.fcntl(held, fcntl.F_SETOWN, -group)
+                fcntl.fcntl(held, fcntl.F_SETSIG, signal.SIGTERM)
+                fcntl.fcntl(held, fcntl.F_SETFL, fcntl.fcntl(held, fcntl.F_GETFL) | os.O_ASYNC)
+
+    try:
+        yield held, tie
+    finally:
+        fcntl.fcntl(held, fcntl.F_SETFL, fcntl.fcntl(held, fcntl.F_GETFL) & ~os.O_ASYNC)
+        os.close(held)
+        os.close(ours)
 
 
 def code(returncode: int) -> int:

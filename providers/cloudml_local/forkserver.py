@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MODULE = "cloudml_local.forkserver"
 RUNNER = "cloudml_local.runner"
 LINE_BYTES = 1 << 16
-TEMPORARY = ("TMPDIR", "TEMP", "TMP")
-"""The variables that say where temporary files lie."""
 
 
 def request(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> bytes:
@@ -104,15 +102,16 @@ def serve(requests: int, answers: int) -> None:
     from cloudml_local import runner
 
     processes.shown_mark()  # an error, and with it the end, where no mark could be changed
-    record.versions()  # remembered, as the next two: no runner looks again
+    record.versions()  # remembered, as what follows: no runner looks again
     processes.me()
     tempfile.gettempdir()
+    runner.compile_constructors()
     gc.collect()
     gc.freeze()  # no runner goes through what they share, which would copy it
     with open(requests, "rb", closefd=False) as lines:
         for line in lines:
             said = json.loads(line)
-            child = processes.fork(partial(_become, said, runner.main), lives_on=True)
+            child = processes.fork(partial(_become, said, runner.main))
             os.write(answers, b"%d\n" % child)
             processes.reap()
 
@@ -121,7 +120,7 @@ def _become(said: Mapping[str, Any], main: Callable[..., None]) -> int:
     """In the new process: be what `processes.start` would have started."""
     folder = Path(said["folder"])
     processes.redirect(Path(said["log"]))
-    if any(os.environ.get(name) != said["environment"].get(name) for name in TEMPORARY):
+    if any(os.environ.get(name) != said["environment"].get(name) for name in processes.TEMPORARY):
         tempfile.tempdir = None  # found anew
     os.environ.clear()
     os.environ.update(processes.marked_environment(said["environment"], folder))

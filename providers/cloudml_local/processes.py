@@ -35,9 +35,11 @@ LOOK_S = 0.02
 """The pause between two looks at whether a process is gone."""
 STOP_LOOK_S = 0.2
 """The pause between two looks at whether to go on waiting for the end of a process."""
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_CHILD_SUBREAPER = 36
 WAKE = signal.SIGCONT
 """Ends a `doze` early; who does not doze is not touched by it."""
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+"""The variables that say where temporary files lie."""
 _started: set[int] = set()
 """Children of this process that `start` made, to be let go when they have ended."""
 GONE = ("", "Z", "X")
@@ -192,16 +194,12 @@ def _spawn(
     return pid
 
 
-def fork(work: Callable[[], int], *, lives_on: bool = False) -> int:
+def fork(work: Callable[[], int]) -> int:
     """Run *work* in a child of this process, with all that is imported here; the child's number.
 
-    It has a session of its own and the mark of this process, and ends with the exit code that *work* returns. Signals
-    are as in a new program; one that was blocked comes after that. This process must have one thread.
-
-    Args:
-        lives_on: Do not ask it to end when this process ends.
+    It has a session of its own and the mark of this process, lives on when this process ends, and ends with the exit
+    code that *work* returns. Signals are as in a new program. This process must have one thread.
     """
-    parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     child = os.fork()
@@ -210,8 +208,6 @@ def fork(work: Callable[[], int], *, lives_on: bool = False) -> int:
     code = 1
     try:
         os.setsid()
-        if not lives_on:
-            die_with(parent)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -351,13 +347,6 @@ def wait_until(over: Callable[[], bool], seconds: float) -> bool:
 def adopt_orphans() -> None:
     """Make this process the parent of everything below it that loses its own (Linux: prctl(2); elsewhere nothing)."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-
-
-def die_with(parent: int) -> None:
-    """For a child before it starts its program: be asked to end when *parent* ends (Linux: prctl(2))."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended before it was asked
-        os._exit(1)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -1,8 +1,8 @@
 """The process that looks after one job: ``python -m cloudml_local.runner STATE_FOLDER JOB ATTEMPT``.
 
-It waits for its turn, forks into the driver of cloudml.runtime, hands on the wish to stop, sees to it that nothing of
-the job is left running, writes down how it ended, and wakes the runner whose turn is next. It has a session of its own,
-so it outlives the command that started it.
+It waits for its turn, is the driver of cloudml.runtime, sees to it that nothing of the job is left running, writes down
+how it ended, and wakes the runner whose turn is next. It has a session of its own, so it outlives the command that
+started it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 from cloudml.records import dataclass
 from cloudml.runtime import driver
 from cloudml.states import JobState
-from cloudml_local import processes, runs
+from cloudml_local import database, processes, runs
 from cloudml_local.places import Places, Run
 from cloudml_local.state import Row, State
 
@@ -31,7 +33,14 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 WAITING = (JobState.QUEUED, JobState.RUNNING, JobState.STOPPING)
 """The states of jobs that have a place in the queue, or had one and are not over."""
 STOP_S = 8.0
-"""What the driver has besides the grace of the script, before it is killed as well."""
+"""What the driver has besides the grace of the script, before all is killed."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made there
+"""Where files lie in memory (Linux)."""
+
+
+class _OverdueError(BaseException):
+    """The driver was asked to end, and did not in its time; nothing in it may catch this."""
 
 
 def may_start(mine: Row, everyone: list[Row]) -> bool:
@@ -49,7 +58,7 @@ def _before(row: Row, mine: Row) -> bool:
 
 def wake_next(state: State) -> None:
     """Wake the runner that waits longest; without this it would look by itself, some moments later."""
-    waiting = (row for row in state.find("jobs", among=(JobState.QUEUED,)) if row.facts.get("role") == runs.RUNNER)
+    waiting = (row for row in state.brief("jobs", (JobState.QUEUED,)) if row.facts.get("role") == runs.RUNNER)
     next((row for row in waiting if processes.send(row.owner, processes.WAKE)), None)
 
 
@@ -58,7 +67,7 @@ class Runner:
     """One run of a job.
 
     Attributes:
-        driver: The number of its driver, while there is one.
+        stopping: Somebody asked it to end.
         grace_s: What the driver has to end when it is asked to.
     """
 
@@ -66,7 +75,6 @@ class Runner:
     name: str
     attempt: str
     stopping: bool = False
-    driver: int = 0
     grace_s: float = 0.0
 
     def run(self) -> None:
@@ -74,7 +82,7 @@ class Runner:
         processes.adopt_orphans()
         for number in STOPS:
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGALRM, self._kill)
+        signal.signal(signal.SIGALRM, self._overdue)
         row = self._turn()
         if row is None:
             return
@@ -86,15 +94,15 @@ class Runner:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopping = True
-        if self.driver:
-            os.kill(self.driver, signal.SIGTERM)
-            if not signal.getitimer(signal.ITIMER_REAL)[0]:
-                signal.setitimer(signal.ITIMER_REAL, self.grace_s)
 
-    def _kill(self, number: int, frame: FrameType | None) -> None:
+    def _overdue(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        if self.driver:
-            os.kill(self.driver, signal.SIGKILL)
+        raise _OverdueError
+
+    def _hurry(self) -> None:
+        """Begin to count the time that the driver has to end."""
+        if not signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, self.grace_s)
 
     def _mine(self, now: Row) -> Row | None:
         if JobState(now.state).over or now.facts.get("attempt") != self.attempt:
@@ -130,24 +138,31 @@ class Runner:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (processes.WAKE,))
 
     def _carry_out(self, row: Row) -> int:
-        """Run the driver to its end; its exit code, negative where a signal ended it."""
+        """Be the driver until it ends; its exit code, negative where it had to be interrupted."""
         run = Run(self.state.places.folder("jobs", self.name))
         run.staging.mkdir(exist_ok=True)
+        os.chdir(run.folder)
+        if not any(map(os.environ.get, processes.TEMPORARY)) and os.access(MEMORY, os.W_OK | os.X_OK):
+            tempfile.tempdir = str(MEMORY)  # for the driver's few small files, which go with the run
         self.grace_s = float(row.body["grace_s"]) + STOP_S
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        self.driver = processes.fork(lambda: drive(run))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        if self.stopping:  # perhaps before there was a driver
-            self._stop(signal.SIGTERM, None)
-        _, status = os.waitpid(self.driver, 0)
-        self.driver = 0
-        return os.waitstatus_to_exitcode(status)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the driver listens to them
+        if self.stopping:
+            os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            return driver.carry_out(str(run.request), {}, heard=self._hurry)
+        except _OverdueError:
+            return -signal.SIGKILL
+        except Exception:  # noqa: BLE001  it must not keep from writing down how the job ended
+            traceback.print_exc()
+            return 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def drive(run: Run) -> int:
-    """What the child of a runner does; its exit code."""
-    os.chdir(run.folder)
-    return driver.carry_out(str(run.request), {})
+def compile_constructors() -> None:
+    """Make the constructors of what every runner makes; each is compiled when its class is first used."""
+    for kind in (Places, State, Row, Runner, Run, runs.Seen, database.Connections, database.Kept):
+        getattr(kind, "__init__")  # noqa: B009  looking it up compiles it
 
 
 def main(home: str, name: str, attempt: str) -> None:

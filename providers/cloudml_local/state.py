@@ -164,12 +164,19 @@ class State:
             )
         return row
 
-    def find(self, section: str, project: str | None = None, *, among: Sequence[str] = ()) -> list[Row]:
-        """All rows of a section, of one project or of all, in any state or one of *among*; the oldest first."""
+    def find(self, section: str, project: str | None = None) -> list[Row]:
+        """All rows of a section, of one project or of all; the oldest first."""
         if not self.places.database.exists():
             return []
         with translated(f"list {section}"), self._connections.lent(self.places) as connection:
-            return _find(connection, section, project, among)
+            return _find(connection, section, project)
+
+    def brief(self, section: str, among: Sequence[str]) -> list[Row]:
+        """All rows of a section in one of the states *among*, without their bodies; the oldest first."""
+        if not self.places.database.exists():
+            return []
+        with translated(f"list {section}"), self._connections.lent(self.places) as connection:
+            return _brief(connection, section, among)
 
     def edit(self, section: str, name: str, change: Callable[[Row], Row | None]) -> Row | None:
         """Replace a row by what *change* makes of it, in one transaction.
@@ -185,13 +192,12 @@ class State:
             return _put(connection, row)
 
     def claim(
-        self, section: str, name: str, may: Callable[[Row, list[Row]], Row | None], *, among: Sequence[str] = ()
+        self, section: str, name: str, may: Callable[[Row, list[Row]], Row | None], *, among: Sequence[str]
     ) -> Row | None:
-        """As `edit`, with all rows of the section in view, in any state or one of *among*."""
+        """As `edit` for a row in one of the states *among*, with all those rows in view, without their bodies."""
         with self._transaction(f"claim {name}") as connection:
-            everyone = _find(connection, section, None, among)
-            mine = next((row for row in everyone if row.name == name), None)
-            row = may(mine, everyone) if mine is not None else None
+            mine = _select(connection, section, name)
+            row = may(mine, _brief(connection, section, among)) if mine is not None and mine.state in among else None
             return _put(connection, row)
 
     @contextmanager
@@ -275,12 +281,21 @@ def _next(connection: sqlite3.Connection, family: str) -> int:
     return int(number)
 
 
-def _find(connection: sqlite3.Connection, section: str, project: str | None, among: Sequence[str]) -> list[Row]:
-    states = f"state IN ({', '.join('?' * len(among))})" if among else "true"
+def _find(connection: sqlite3.Connection, section: str, project: str | None) -> list[Row]:
     rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours, and marks
-        f" WHERE section = ? AND project = coalesce(?, project) AND {states} ORDER BY created, name",
-        (section, project, *among),
+        f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours
+        " WHERE section = ? AND project = coalesce(?, project) ORDER BY created, name",
+        (section, project),
+    ).fetchall()
+    return [_row(one) for one in rows]
+
+
+def _brief(connection: sqlite3.Connection, section: str, among: Sequence[str]) -> list[Row]:
+    columns = ("'{}'" if column == "body" else column for column in COLUMNS)
+    rows = connection.execute(
+        f"SELECT {', '.join(columns)} FROM objects"  # noqa: S608  column names of ours, and marks
+        f" WHERE section = ? AND state IN ({', '.join('?' * len(among))}) ORDER BY created, name",
+        (section, *among),
     ).fetchall()
     return [_row(one) for one in rows]
 

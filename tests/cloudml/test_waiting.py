@@ -58,11 +58,11 @@ class Told:
         return self.tells
 
 
-def test_where_the_end_is_told_pauses_are_the_longest_once_it_runs() -> None:
+def test_where_the_end_is_told_pauses_are_longer_and_the_longest_once_it_runs() -> None:
     clock, ends = Clock(), Told()
     left = iter([JobState.QUEUED] * 2 + [JobState.RUNNING] * 2 + [JobState.SUCCEEDED])
     waiter(clock).until_over(lambda _: status(next(left)), "x", ends=ends)
-    assert (ends.waited, clock.slept) == ([1.0, 1.5, 4.0, 4.0], [])
+    assert (ends.waited, clock.slept) == ([1.0, 3.0, 4.0, 4.0], [])
 
 
 def test_where_nobody_tells_the_end_pauses_grow_as_ever() -> None:

@@ -67,7 +67,7 @@ def test_a_rehearsal_leaves_neither_folder_nor_process(here, context) -> None:
     with PLUGIN.rehearse(LocalSettings(), context) as provider:
         provider.jobs.create(resource, SILENT)
         home = provider.jobs.places.home
-        assert processes.wait_until(lambda: len(processes.marked(home)) == 3, 60)  # runner, driver, script
+        assert processes.wait_until(lambda: len(processes.marked(home)) == 2, 60)  # runner, script
     assert processes.marked(home) == []
     assert not home.exists()
 

@@ -36,8 +36,12 @@ class ArgumentsTest(unittest.TestCase):
             },
         )  # fmt: skip
 
+    def test_a_declaration_in_letters_that_python_takes_for_the_same_is_found(self):
+        self.assertEqual(declared("parser.\uff41dd_argument('--n')"), {"n": Option("--n")})
+        self.assertEqual(declared("parser.\uff41dd_argument('--n')".encode()), {"n": Option("--n")})
+
     def test_what_is_not_python_declares_nothing(self):
-        self.assertEqual(declared("print 'x'"), {})
+        self.assertEqual(declared("print 'add_argument'"), {})
         self.assertEqual(declared(b"\0"), {})
 
     def arguments(self, parameters, paths=None, script="", listed=()):

@@ -251,6 +251,8 @@ def test_a_killed_runner_leaves_a_failed_job_and_no_process(here) -> None:
 
 def test_a_killed_runner_takes_its_script_along_though_nobody_looks(here) -> None:
     name = here.start(WAITS).name
+    log = here.home / "runs" / name / "log.txt"
+    assert processes.wait_until(lambda: log.exists() and "waiting" in log.read_text(), 60)
     os.kill(runner_of(here, name), signal.SIGKILL)
     assert processes.wait_until(lambda: processes.marked(here.home) == [], 60)
 

@@ -8,7 +8,8 @@ TOGETHER = $(MAKE) --jobs=3 --output-sync=target --no-print-directory  # what ea
 export PYTHONDONTWRITEBYTECODE :=  # the tests start hundreds of interpreters: what one has compiled, the next one reads
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-clouds test browser toolkits stubs moto check lint types architecture bench bench-peers docs lock clean
+.PHONY: help install compiled demo demo-clouds test browser toolkits stubs moto check lint types architecture bench \
+	bench-peers docs lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,7 +28,7 @@ lock:  ## write requirements.lock anew from pyproject.toml
 		--extra dev pyproject.toml --output-file requirements.lock
 
 check: install  ## ruff, mypy strict, architecture tests
-	@$(TOGETHER) lint types architecture
+	@$(TOGETHER) types lint architecture
 
 lint: install
 	$(BIN)/ruff check .
@@ -40,8 +41,14 @@ architecture: install
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 test: install  ## the whole suite, offline
-	@$(TOGETHER) browser toolkits stubs
+	@$(TOGETHER) compiled toolkits stubs browser
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "$$(test -e $(REAL_PROVIDER) && echo 'not live' || echo 'not live and not moto')"
+
+compiled: install .venv/.compiled  ## bytecode of what the tests import, once: each of their workers would make its own
+
+.venv/.compiled: .venv/.installed
+	@$(BIN)/python -m pytest -q --collect-only >.venv/collected.log || tail .venv/collected.log
+	@touch $@
 
 browser: install  ## the browser that looks at the report, unless there is one: from a package, into the checkout
 	@command -v chromium >/dev/null || test -x .browser/chromium || $(MAKE) --no-print-directory .browser/chromium

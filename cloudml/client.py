@@ -157,7 +157,7 @@ class Noun(Generic[S]):
         if any(one.name == name for one in there):
             return name
         if name in labels:
-            newest = self.client.session.newest(f"{self.section}.{name}")
+            newest = self.client.session.newest(f"{self.section}.{name}", there)
             return newest.name if newest else labels[name].name
         guess = nearest(name, [*labels, *(one.name for one in there)])
         hint = f"did you mean `{guess}`?" if guess else f"`cloudml {self.section[:-1]} list` shows what there is"

@@ -196,10 +196,11 @@ class Session:
         foreign = {one for reference in only for one in leans_on(specs[reference]) if one not in specs}
         return {reference: _identity(found) for reference in foreign if (found := self.newest(reference))}
 
-    def newest(self, reference: str) -> Status | None:
-        """The newest usable object behind a reference at the target."""
+    def newest(self, reference: str, there: Iterable[Status] | None = None) -> Status | None:
+        """The newest usable object behind a reference at the target; among *there*, if that was just listed."""
         section = reference.partition(".")[0]
-        found = [one for one in service(self.provider, section).list(self.spec.project) if one.resource == reference]
+        listed = service(self.provider, section).list(self.spec.project) if there is None else there
+        found = [one for one in listed if one.resource == reference]
         good = [one for one in found if one.state.good] if section in VERSIONED else found
         return max(good or found, key=_age, default=None)
 

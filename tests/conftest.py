@@ -43,8 +43,8 @@ settings.load_profile("steady")
 
 
 def pytest_xdist_auto_num_workers(config):
-    """More workers than cores: many tests wait for a process that they have started."""
-    return 2 * max(1, os.cpu_count() or 1)
+    """More workers than cores, since many tests wait for a process that they have started; each collects all tests."""
+    return (3 * max(1, os.cpu_count() or 1) + 1) // 2
 
 
 def pytest_collection_modifyitems(config, items):

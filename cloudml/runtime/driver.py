@@ -23,7 +23,7 @@ import os
 import sys
 from typing import Callable, Mapping, Sequence
 
-from cloudml.runtime import contract, outcome, process, record, requirements, staging
+from cloudml.runtime import contract, outcome, process, record, staging
 from cloudml.runtime.outcome import Outcome
 from cloudml.runtime.request import Request, RequestError, read
 
@@ -84,33 +84,34 @@ def _run(request: Request, tail: process.Tail, stop: process.Stop, started: str)
 
 
 def _attempt(stage: staging.Stage, tail: process.Tail, stop: process.Stop) -> Outcome:
-    request = stage.request
+    request, code = stage.request, None
     try:
-        _install(request, tail, stop)
-        start = staging.start(stage, os.environ)
-        for text in start.left_out:
-            _say(text)
-        code = process.run(
-            start.command,
-            cwd=request.source,
-            env=start.environment,
-            tail=tail,
-            stop=stop,
-            meanwhile=lambda: _tell_versions(request),
-        )
-    except requirements.InstallError as error:
-        if not stop.begun:
-            return Outcome("failed", None, str(error))
-        code = None
+        missing = _install(request, tail, stop)
+        if missing and not stop.begun:
+            return Outcome("failed", None, missing)
+        if not missing:
+            start = staging.start(stage, os.environ)
+            for text in start.left_out:
+                _say(text)
+            code = process.run(
+                start.command,
+                cwd=request.source,
+                env=start.environment,
+                tail=tail,
+                stop=stop,
+                meanwhile=lambda: _tell_versions(request),
+            )
     except OSError as error:
         return Outcome("failed", None, f"cannot start {request.script}: {error}")
     return outcome.judged(request.script, code, number=stop.signal, timed_out=stop.timed_out, last=tail.last)
 
 
-def _install(request: Request, tail: process.Tail, stop: process.Stop) -> None:
+def _install(request: Request, tail: process.Tail, stop: process.Stop) -> str:
+    """Why what the job requires could not be installed; empty when it is."""
     path = request.requirements
     if path is None:
-        return
+        return ""
+    from cloudml.runtime import requirements  # only here: most jobs have none, and it is a tenth of all that starts one
 
     def run_pip(line: Sequence[str], cwd: str) -> int | None:
         return process.run(line, cwd=cwd, env=os.environ, tail=tail, stop=stop)
@@ -118,7 +119,8 @@ def _install(request: Request, tail: process.Tail, stop: process.Stop) -> None:
     try:
         requirements.install(path, request.site, run=run_pip, say=_say, stopped=stop.due)
     except requirements.InstallError as error:
-        raise requirements.InstallError(str(error) or requirements.reason(path, tail.text)) from error
+        return str(error) or requirements.reason(path, tail.text)
+    return ""
 
 
 def _tell_versions(request: Request) -> None:

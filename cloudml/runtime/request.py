@@ -30,7 +30,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from difflib import get_close_matches
 from typing import Any, Callable, Mapping, NamedTuple
 
 from cloudml.runtime import contract
@@ -202,6 +201,8 @@ def _check(document: Mapping[str, Any]) -> None:
         )
     for key in document:
         if key not in _KINDS:
+            from difflib import get_close_matches  # only here: no job that runs needs it
+
             near = get_close_matches(key, _KINDS, 1)
             raise RequestError(
                 f"the job request has an unknown key `{key}`", hint=f"did you mean `{near[0]}`?" * bool(near)

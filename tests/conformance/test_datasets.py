@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from cloudml.capabilities import Capability
@@ -56,6 +58,18 @@ def test_an_unknown_dataset_is_not_found_and_a_near_name_is_offered(client) -> N
     with pytest.raises(NotFoundError) as caught:
         client.datasets.get("tabel")
     assert "`table`" in caught.value.hint
+
+
+def test_a_name_of_the_project_is_found_with_one_list(client) -> None:
+    pushed, lists = client.datasets.push(TABLE), set()
+    listing = type(client.session.provider.datasets).list.__code__
+    sys.setprofile(lambda frame, *_: lists.add(frame) if frame.f_code is listing else None)
+    try:
+        full = client.datasets.full("table")
+    finally:
+        sys.setprofile(None)
+    assert full == pushed.name
+    assert len(lists) == 1
 
 
 def test_deleting_twice_is_no_error(client) -> None:

@@ -20,7 +20,23 @@ from cloudml.seam import Context
 from cloudml.session import Session
 
 SERVICES = ("sagemaker", "logs", "scheduler", "application-autoscaling", "resourcegroupstaggingapi")
-SHORT_S = 0.02
+SHORT_S = 0.1
+LATE = {
+    "": (
+        "cloudml.up", "cloudml.clouds.parts", "cloudml.runtime.answering", "cloudml.runtime.bare",
+        "cloudml.storage.blobs", "cloudml.storage.copies", "cloudml.storage.origins", "cloudml.storage.pulling",
+        "cloudml.storage.pushing", "cloudml.storage.store", "cloudml.storage.sweeping", "obstore.store",
+    ),
+    "aws": ("boto3", "cloudml_aws.parts", "encodings.idna"),
+    "azure": (
+        "azure.core.pipeline.transport._requests_basic", "azure.core.rest._requests_basic", "azure.identity",
+        "azure.identity._credentials.imds", "cloudml_azure.parts", "msal_extensions", "netrc",
+    ),
+    "gcp": (
+        "google.auth.transport.requests", "cloudml_gcp.parts", "cloudml_gcp.wire.copies", "netrc",
+    ),
+}  # fmt: skip
+"""What an `up` imports on the way, at every cloud and at one: before the first fork, so that no child pays for it."""
 
 
 def session(folder: Path, name: str) -> Session:
@@ -47,32 +63,18 @@ def planned(folder: Path, name: str) -> None:
     assert len(threads) == 1, "a fork has no thread but the one that forks"
 
 
-def load_aws() -> None:
-    import boto3  # noqa: F401  before the fork, so that no child pays for it
-
-    from cloudml_aws.clients import service_model
-
-    for service in SERVICES:
-        service_model(service)
-
-
-def load_azure() -> None:
-    import azure.core
-    import azure.identity  # noqa: F401  as above
-
-
-def load_gcp() -> None:
-    import google.auth
-    import google.auth.transport.requests  # noqa: F401  as above
-
-
-LOADED = {"aws": load_aws, "azure": load_azure, "gcp": load_gcp}
+def loaded(cloud: str) -> None:
+    """Import what an `up` at that cloud imports, and read what it reads of the vendor's library."""
+    for module in (*LATE[""], *LATE[cloud]):
+        import_module(module)
+    if cloud == "aws":
+        service_model = import_module("cloudml_aws.clients").service_model
+        for service in SERVICES:
+            service_model(service)
 
 
 def main(folder: str, name: str) -> None:
-    LOADED[targets.resolve(load(Path(folder)).spec, name).plugin.name]()
-    import cloudml.up  # noqa: F401  as above
-
+    loaded(targets.resolve(load(Path(folder)).spec, name).plugin.name)
     planned(Path(folder), name)
     for _ in sys.stdin:
         child = os.fork()

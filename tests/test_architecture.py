@@ -278,7 +278,7 @@ UNUSED = {
     "aws": {"botocore.docs.params", "botocore.docs.bcdoc.style", "html.parser"},
     "azure": {
         "azure.identity.aio", "charset_normalizer.cd", "cryptography.hazmat.primitives.serialization.ssh",
-        "cryptography.x509.base", "idna.core",
+        "cryptography.x509.base", "idna.core", "xml.etree.ElementPath",
     },
     "gcp": {"asyncio.events", "charset_normalizer.cd", "cryptography", "google.auth.crypt.es", "idna.core"},
 }  # fmt: skip

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from cloudml.clouds import trust
 from cloudml.clouds.late import REQUESTS, late
 from cloudml.clouds.patience import Patience
 from cloudml.errors import NotFoundError
@@ -34,13 +35,11 @@ SCORING_SCOPE = "https://ml.azure.com/.default"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 STORAGE_VERSION = "2025-05-05"
 CERTIFICATES = (
-    "cryptography.hazmat.primitives.asymmetric.padding",
-    "cryptography.hazmat.primitives.hashes",
-    "cryptography.hazmat.primitives.serialization",
-    "cryptography.x509",
-    *REQUESTS,
-)
-"""What azure-identity and requests import, and only who signs in with a certificate needs: loaded then."""
+    "cryptography.hazmat.primitives.asymmetric.padding", "cryptography.hazmat.primitives.hashes",
+    "cryptography.hazmat.primitives.serialization", "cryptography.x509", "xml.etree.ElementTree",
+    "xml.etree.cElementTree", *REQUESTS,
+)  # fmt: skip
+"""What azure-core, azure-identity and requests import, and only certificates and documents in XML need: loaded then."""
 PATIENCE = Patience(answer_s=120.0)
 OURS = frozenset({"Blobs_Upload", "Blobs_Copy", "Blobs_Put"})
 """What the plan shows of transfers, which obstore carries out: no request of a service."""
@@ -241,7 +240,7 @@ class Clients:
 
     def credential(self) -> Any:
         """The credential of azure-core by which everything is asked."""
-        return self._credential or self._once("credential", _default_credential)
+        return self._credential or self._once("credential", lambda: _default_credential(self._way()))
 
     def _patiently(self, operation: str, send: Callable[[], Any]) -> Any:
         """What *send* gives; sent again where the table of errors says that it may help."""
@@ -318,8 +317,10 @@ class Clients:
         policies: list[Any] = [RequestIdPolicy(), UserAgentPolicy(base_user_agent="cloudml")]
         if scope:
             policies.append(BearerTokenCredentialPolicy(self.credential(), scope))
-        given = {} if self._transport is None else {"transport": self._transport}
-        return PipelineClient(self._arm, policies=policies, **given)
+        return PipelineClient(self._arm, policies=policies, transport=self._way())
+
+    def _way(self) -> Any:
+        return self._transport or self._once("transport", _usual_transport)
 
     def _storage(self, root: str) -> Storage:
         from cloudml.clouds.parts import Root
@@ -353,14 +354,22 @@ class Tokens:
         return {"token": found.token, "expires_at": datetime.fromtimestamp(found.expires_on, UTC)}
 
 
-def _default_credential() -> Any:
+def _usual_transport() -> Any:
+    """azure-core's own over requests, with one session for all that is asked, the sign-in too."""
+    with late(*CERTIFICATES):
+        from azure.core.pipeline.transport import RequestsTransport
+
+    return RequestsTransport(session=trust.session(), session_owner=False)  # no credential closes it for the others
+
+
+def _default_credential(transport: Any) -> Any:
     import logging
 
     with late(*CERTIFICATES):
         from azure.identity import DefaultAzureCredential
 
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # it warns of what it raises as well, over a page
-    return DefaultAzureCredential()
+    return DefaultAzureCredential(transport=transport)
 
 
 def _document(answer: Any) -> Any:

@@ -168,6 +168,17 @@ def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storag
     assert not storage.exists(blobs.blob(manifest.entries[0].digest))
 
 
+@pytest.mark.parametrize("size", [1, blobs.WHOLE_BYTES + 1])
+def test_a_file_that_somebody_made_a_link_to_is_what_it_was(storage, root, size):
+    lay(root, a="1" * size)
+    file = root / "data/a"
+    os.utime(file, (LONG_AGO, LONG_AGO))
+    manifest = scan("data", root)
+    os.link(file, root / "link")
+    assert storage.push(manifest, "d").uploaded == 1
+    assert stored(storage, "d") == {"a": b"1" * size}
+
+
 def test_a_remembered_digest_does_not_make_a_blob_of_what_has_other_bytes(storage, root):
     """The memory knows a file by size, time of change and inode, and all of these can be set back."""
     lay(root, a="1")

@@ -81,8 +81,7 @@ def read(path: str) -> Iterator[bytes]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open would only wrap this hot path
             before = stamp(os.fstat(file.fileno()))
-            # A buffer no larger than the file: of a small one, 1 MiB would cost more than its reading.
-            while chunk := file.read(min(CHUNK_BYTES, before.size + 1)):
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk
             after = stamp(os.fstat(file.fileno()))
         now = stamp(os.stat(path))  # noqa: PTH116 - as above
@@ -140,12 +139,7 @@ def sha256(path: str, size: int, count: Callable[[int], None] | None = None) -> 
     Raises:
         SpecError: It cannot be read, or is not what it was.
     """
-    if size > CHUNK_BYTES:
-        return _reckoned(path, size, hashlib.sha256(), count).hexdigest()
-    content, _ = read_small(path, size)
-    if count:
-        count(size)
-    return hashlib.sha256(content).hexdigest()
+    return _reckoned(path, size, hashlib.sha256(), count).hexdigest()
 
 
 def digest(path: str, size: int, like: str = "") -> str:
@@ -182,7 +176,7 @@ def sha256_of_piece(path: str, place: int, size: int, count: Callable[[int], Non
 
 def _reckoned(path: str, size: int, found: Updated, count: Callable[[int], None] | None = None) -> Updated:
     seen = 0
-    for chunk in read(path):
+    for chunk in read(path) if size > CHUNK_BYTES else read_small(path, size)[:1]:
         found.update(chunk)
         seen += len(chunk)
         if count:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,14 +69,12 @@ class Runner:
 
     Attributes:
         stopping: Somebody asked it to end.
-        grace_s: What the driver has to end when it is asked to.
     """
 
     state: State
     name: str
     attempt: str
     stopping: bool = False
-    grace_s: float = 0.0
 
     def run(self) -> None:
         """From the queue to the end."""
@@ -98,11 +97,6 @@ class Runner:
     def _overdue(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         raise _OverdueError
-
-    def _hurry(self) -> None:
-        """Begin to count the time that the driver has to end."""
-        if not signal.getitimer(signal.ITIMER_REAL)[0]:
-            signal.setitimer(signal.ITIMER_REAL, self.grace_s)
 
     def _mine(self, now: Row) -> Row | None:
         if JobState(now.state).over or now.facts.get("attempt") != self.attempt:
@@ -144,12 +138,12 @@ class Runner:
         os.chdir(run.folder)
         if not any(map(os.environ.get, processes.TEMPORARY)) and os.access(MEMORY, os.W_OK | os.X_OK):
             tempfile.tempdir = str(MEMORY)  # for the driver's few small files, which go with the run
-        self.grace_s = float(row.body["grace_s"]) + STOP_S
+        hurry = partial(_hurry, float(row.body["grace_s"]) + STOP_S)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the driver listens to them
         if self.stopping:
             os.kill(os.getpid(), signal.SIGTERM)
         try:
-            return driver.carry_out(str(run.request), {}, heard=self._hurry)
+            return driver.carry_out(str(run.request), {}, heard=hurry)
         except _OverdueError:
             return -signal.SIGKILL
         except Exception:  # noqa: BLE001  it must not keep from writing down how the job ended
@@ -157,6 +151,12 @@ class Runner:
             return 1
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _hurry(seconds: float) -> None:
+    """Begin to count the time that the driver has to end, unless it is counted already."""
+    if not signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def compile_constructors() -> None:

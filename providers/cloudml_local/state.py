@@ -166,17 +166,17 @@ class State:
 
     def find(self, section: str, project: str | None = None) -> list[Row]:
         """All rows of a section, of one project or of all; the oldest first."""
-        if not self.places.database.exists():
-            return []
-        with translated(f"list {section}"), self._connections.lent(self.places) as connection:
-            return _find(connection, section, project)
+        return self._listed(section, lambda connection: _find(connection, section, project))
 
     def brief(self, section: str, among: Sequence[str]) -> list[Row]:
         """All rows of a section in one of the states *among*, without their bodies; the oldest first."""
+        return self._listed(section, lambda connection: _brief(connection, section, among))
+
+    def _listed(self, section: str, find: Callable[[sqlite3.Connection], list[Row]]) -> list[Row]:
         if not self.places.database.exists():
             return []
         with translated(f"list {section}"), self._connections.lent(self.places) as connection:
-            return _brief(connection, section, among)
+            return find(connection)
 
     def edit(self, section: str, name: str, change: Callable[[Row], Row | None]) -> Row | None:
         """Replace a row by what *change* makes of it, in one transaction.
@@ -282,20 +282,21 @@ def _next(connection: sqlite3.Connection, family: str) -> int:
 
 
 def _find(connection: sqlite3.Connection, section: str, project: str | None) -> list[Row]:
-    rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM objects"  # noqa: S608  column names of ours
-        " WHERE section = ? AND project = coalesce(?, project) ORDER BY created, name",
-        (section, project),
-    ).fetchall()
-    return [_row(one) for one in rows]
+    return _rows(connection, COLUMNS, "section = ? AND project = coalesce(?, project)", (section, project))
 
 
 def _brief(connection: sqlite3.Connection, section: str, among: Sequence[str]) -> list[Row]:
-    columns = ("'{}'" if column == "body" else column for column in COLUMNS)
+    columns = ["'{}'" if column == "body" else column for column in COLUMNS]
+    return _rows(connection, columns, f"section = ? AND state IN ({', '.join('?' * len(among))})", (section, *among))
+
+
+def _rows(
+    connection: sqlite3.Connection, columns: Sequence[str], condition: str, values: Sequence[str | None]
+) -> list[Row]:
     rows = connection.execute(
         f"SELECT {', '.join(columns)} FROM objects"  # noqa: S608  column names of ours, and marks
-        f" WHERE section = ? AND state IN ({', '.join('?' * len(among))}) ORDER BY created, name",
-        (section, *among),
+        f" WHERE {condition} ORDER BY created, name",
+        values,
     ).fetchall()
     return [_row(one) for one in rows]
 

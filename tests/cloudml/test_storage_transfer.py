@@ -155,12 +155,17 @@ def test_a_file_that_was_replaced_since_the_scan_is_reported(storage, root, name
     assert not storage.exists(blobs.blob(scan(f"data/{name}", root).entries[0].digest))
 
 
-@pytest.mark.parametrize("size", [1, blobs.WHOLE_BYTES + 1])
-def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storage, root, size):
-    lay(root, a="1" * size)
+def left_alone(root, content):
+    """A file that nobody has changed for long, and the manifest of its folder."""
+    lay(root, a=content)
     file = root / "data/a"
     os.utime(file, (LONG_AGO, LONG_AGO))
-    manifest = scan("data", root)
+    return file, scan("data", root)
+
+
+@pytest.mark.parametrize("size", [1, blobs.WHOLE_BYTES + 1])
+def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storage, root, size):
+    file, manifest = left_alone(root, "1" * size)
     file.write_text("2" * size)
     os.utime(file, (LONG_AGO, LONG_AGO))
     with pytest.raises(SpecError, match="a` changed while it was read"):
@@ -170,10 +175,7 @@ def test_a_file_is_told_from_what_it_was_although_its_times_were_set_back(storag
 
 @pytest.mark.parametrize("size", [1, blobs.WHOLE_BYTES + 1])
 def test_a_file_that_somebody_made_a_link_to_is_what_it_was(storage, root, size):
-    lay(root, a="1" * size)
-    file = root / "data/a"
-    os.utime(file, (LONG_AGO, LONG_AGO))
-    manifest = scan("data", root)
+    file, manifest = left_alone(root, "1" * size)
     os.link(file, root / "link")
     assert storage.push(manifest, "d").uploaded == 1
     assert stored(storage, "d") == {"a": b"1" * size}

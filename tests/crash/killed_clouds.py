@@ -110,7 +110,7 @@ AWS = Cloud(
 
 @contextmanager
 def azure_opened() -> Iterator[Any]:
-    """The double, whose clients trust no other: to read what a machine trusts takes a connection 60 ms each time."""
+    """The double, whose clients trust no other: to read what a machine trusts takes each of them 60 ms."""
     with NamedTemporaryFile() as nobody, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", nobody.name)
         with azure_double(**{name: SETTINGS["azure"][name] for name in NAMED}, pace=PACE) as azure:
